@@ -1,0 +1,185 @@
+"""Every statement on the kernel's own tables."""
+
+from datetime import datetime
+from uuid import UUID
+
+from kernel.db import Connection, Row
+
+
+async def announce(conn: Connection, name: str) -> None:
+    await conn.execute(
+        """
+        -- kernel.announce
+        SELECT pg_notify('suishenban_changed', $1)
+        """,
+        name,
+    )
+
+
+async def insert_audit(
+    conn: Connection, bucket: int, entry_id: UUID, at: datetime, actor: str, act: str, subject: str, detail: str
+) -> None:
+    await conn.execute(
+        """
+        -- kernel.insert_audit
+        INSERT INTO kernel.audit (bucket, entry_id, at, actor, act, subject, detail)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        """,
+        bucket, entry_id, at, actor, act, subject, detail,
+    )  # fmt: skip
+
+
+async def select_newest_audit(conn: Connection, limit: int) -> list[Row]:
+    return await conn.fetch(
+        """
+        -- kernel.select_newest_audit
+        SELECT at, actor, act, subject, detail::text AS detail
+          FROM kernel.audit ORDER BY at DESC, entry_id DESC LIMIT $1
+        """,
+        limit,
+    )
+
+
+async def claim_idempotency_key(
+    conn: Connection, bucket: int, caller: str, key: str, body_digest: bytes, *, expires_at: datetime, now: datetime
+) -> bool:
+    """Whether the key is ours to answer. A second try at the same moment waits here for the first to commit."""
+    claimed = await conn.fetchval(
+        """
+        -- kernel.claim_idempotency_key
+        INSERT INTO kernel.idempotency AS kept (bucket, caller, key, body_digest, expires_at)
+        VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (bucket, caller, key) DO UPDATE
+           SET body_digest = EXCLUDED.body_digest, expires_at = EXCLUDED.expires_at, answer = NULL
+         WHERE kept.expires_at < $6
+        RETURNING TRUE
+        """,
+        bucket, caller, key, body_digest, expires_at, now,
+    )  # fmt: skip
+    return bool(claimed)
+
+
+async def keep_first_answer(conn: Connection, bucket: int, caller: str, key: str, answer: bytes) -> None:
+    await conn.execute(
+        """
+        -- kernel.keep_first_answer
+        UPDATE kernel.idempotency SET answer = $4 WHERE bucket = $1 AND caller = $2 AND key = $3
+        """,
+        bucket, caller, key, answer,
+    )  # fmt: skip
+
+
+async def select_first_answer(conn: Connection, bucket: int, caller: str, key: str) -> Row | None:
+    return await conn.fetchrow(
+        """
+        -- kernel.select_first_answer
+        SELECT body_digest, answer FROM kernel.idempotency WHERE bucket = $1 AND caller = $2 AND key = $3
+        """,
+        bucket, caller, key,
+    )  # fmt: skip
+
+
+async def delete_expired_answers(conn: Connection, bucket: int, *, now: datetime) -> None:
+    await conn.execute(
+        """
+        -- kernel.delete_expired_answers
+        DELETE FROM kernel.idempotency WHERE bucket = $1 AND expires_at < $2
+        """,
+        bucket, now,
+    )  # fmt: skip
+
+
+async def file_person_digest(conn: Connection, id_digest: bytes, person_id: UUID) -> bool:
+    """Whether the digest was unknown and now names this person."""
+    filed = await conn.fetchval(
+        """
+        -- kernel.file_person_digest
+        INSERT INTO kernel.person_digest (id_digest, person_id) VALUES ($1, $2)
+        ON CONFLICT (id_digest) DO NOTHING RETURNING TRUE
+        """,
+        id_digest, person_id,
+    )  # fmt: skip
+    return bool(filed)
+
+
+async def select_person_by_digest(conn: Connection, id_digest: bytes) -> UUID | None:
+    found: UUID | None = await conn.fetchval(
+        """
+        -- kernel.select_person_by_digest
+        SELECT person_id FROM kernel.person_digest WHERE id_digest = $1
+        """,
+        id_digest,
+    )
+    return found
+
+
+async def insert_person(conn: Connection, person_id: UUID, identity: bytes, *, now: datetime) -> None:
+    await conn.execute(
+        """
+        -- kernel.insert_person
+        INSERT INTO kernel.person (person_id, identity, created_at) VALUES ($1, $2, $3)
+        """,
+        person_id, identity, now,
+    )  # fmt: skip
+
+
+async def select_identity(conn: Connection, person_id: UUID) -> bytes | None:
+    sealed: bytes | None = await conn.fetchval(
+        """
+        -- kernel.select_identity
+        SELECT identity FROM kernel.person WHERE person_id = $1
+        """,
+        person_id,
+    )
+    return sealed
+
+
+async def select_signing_keys(conn: Connection) -> list[Row]:
+    return await conn.fetch(
+        """
+        -- kernel.select_signing_keys
+        SELECT key_id, purpose, algorithm, private_key, announced_at, signs_from, signs_until, trusted_until, revoked_at
+          FROM kernel.signing_key ORDER BY purpose, signs_from, key_id
+        """
+    )
+
+
+async def lock_signing_keys(conn: Connection, purpose: str) -> int:
+    """Hold back other rotations of this purpose until we commit; return how many keys it has."""
+    rows = await conn.fetch(
+        """
+        -- kernel.lock_signing_keys
+        SELECT key_id FROM kernel.signing_key WHERE purpose = $1 ORDER BY key_id FOR UPDATE
+        """,
+        purpose,
+    )
+    return len(rows)
+
+
+async def insert_signing_key(
+    conn: Connection, key_id: str, purpose: str, public_jwk: str, private_key: bytes,
+    *, announced_at: datetime, signs_from: datetime, signs_until: datetime, trusted_until: datetime,
+) -> bool:  # fmt: skip
+    """Whether the key was filed; false when another process filed one of this purpose and beginning first."""
+    filed = await conn.fetchval(
+        """
+        -- kernel.insert_signing_key
+        INSERT INTO kernel.signing_key
+               (key_id, purpose, algorithm, public_jwk, private_key,
+                announced_at, signs_from, signs_until, trusted_until)
+        VALUES ($1, $2, 'ES256', $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING TRUE
+        """,
+        key_id, purpose, public_jwk, private_key, announced_at, signs_from, signs_until, trusted_until,
+    )  # fmt: skip
+    return bool(filed)
+
+
+async def revoke_signing_key(conn: Connection, key_id: str, *, now: datetime) -> bool:
+    revoked = await conn.fetchval(
+        """
+        -- kernel.revoke_signing_key
+        UPDATE kernel.signing_key SET revoked_at = $2 WHERE key_id = $1 AND revoked_at IS NULL RETURNING TRUE
+        """,
+        key_id, now,
+    )  # fmt: skip
+    return bool(revoked)

@@ -1,0 +1,84 @@
+"""Real servers for every test: a private PostgreSQL and Redis, one migrated template database, a copy per test."""
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from city import embedded
+from kernel.clock import StoppedClock
+from kernel.db import Database
+from kernel.migrate import migrate
+from kernel.redis import Redis
+from kernel.sealing import KeyFile, Keys, fresh_key
+
+MIGRATIONS = Path(__file__).parents[1] / "src" / "gateway" / "migrations"
+TEMPLATE = "template_of_tests"
+MONDAY_NINE = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+"""Monday 2 March 2026, nine in the morning in Shanghai."""
+
+_copies = count(1)
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[embedded.Running]:
+    """The servers of this test run, thrown away at its end. Not durable: faults of the disk are tested elsewhere."""
+    with embedded.servers(durable=False) as running:
+        yield running
+
+
+def named(database_url: str, name: str) -> str:
+    """The address of another database on the same server."""
+    return urlunsplit(urlsplit(database_url)._replace(path=f"/{name}"))
+
+
+@pytest.fixture(scope="session")
+async def template(servers: embedded.Running) -> str:
+    """The name of a migrated, empty database that tests are given copies of."""
+    admin = await asyncpg.connect(servers.database_url)
+    await admin.execute(f"CREATE DATABASE {TEMPLATE}")
+    await admin.close()
+    await migrate(named(servers.database_url, TEMPLATE), MIGRATIONS)
+    return TEMPLATE
+
+
+@pytest.fixture
+async def database_url(servers: embedded.Running, template: str) -> AsyncIterator[str]:
+    """A migrated database of the test's own."""
+    name = f"test_{next(_copies)}"
+    admin = await asyncpg.connect(servers.database_url)
+    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield named(servers.database_url, name)
+    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await admin.close()
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[Database]:
+    database = await Database.open(database_url, connections_max=12)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def redis(servers: embedded.Running) -> AsyncIterator[Redis]:
+    """An empty Redis."""
+    opened = await Redis.open(servers.redis_url)
+    await opened.ask(b"FLUSHALL")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(scope="session")
+def keys() -> Keys:
+    return Keys(KeyFile(sealing=[fresh_key()], digest=[fresh_key()]))
+
+
+@pytest.fixture
+def clock() -> StoppedClock:
+    """Stands at nine on a Monday morning until the test moves it."""
+    return StoppedClock(MONDAY_NINE)
