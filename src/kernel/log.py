@@ -7,7 +7,7 @@ from collections.abc import MutableMapping
 from typing import Any, cast
 
 import structlog
-from structlog.typing import FilteringBoundLogger
+from structlog.typing import FilteringBoundLogger, Processor
 
 FORBIDDEN_FIELDS = frozenset(
     {
@@ -43,6 +43,14 @@ def redact(text: str) -> str:
     return _PERSONAL.sub("[struck out]", text)
 
 
+def _of_process(process: str) -> Processor:
+    def name_process(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event["process"] = process
+        return event
+
+    return name_process
+
+
 def _strike_out(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key, value in event.items():
         if key in FORBIDDEN_FIELDS:
@@ -66,6 +74,7 @@ def configure(level: str, *, process: str) -> None:
     threshold = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[
+            _of_process(process),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
             structlog.processors.format_exc_info,
@@ -74,9 +83,8 @@ def configure(level: str, *, process: str) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,
     )
-    structlog.contextvars.bind_contextvars(process=process)
     root = logging.getLogger()
     root.handlers[:] = [_ThroughStructlog()]
     root.setLevel(max(threshold, logging.WARNING))

@@ -1,0 +1,58 @@
+"""No personal value, token or code reaches a log line, whoever logs it."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from kernel import log
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Whatever a test configures ends with it: its captured standard error is closed then."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+PLANTED = {
+    "an ID number": "310101199001019961",
+    "a phone": "+8613800138000",
+    "an online code": "HTTPS://127.0.0.1:8700/Q/ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    "a token": "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl",
+}
+
+
+@pytest.mark.parametrize("planted", PLANTED.values(), ids=PLANTED)
+def test_a_planted_value_is_struck_out_wherever_it_stands(planted: str, capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure("info", process="test")
+    log.get_logger("tests").warning(f"event with {planted}", note=f"a {planted} b")
+    logging.getLogger("a.library").error("said %s", planted)
+    try:
+        raise ValueError(planted)
+    except ValueError:
+        log.get_logger("tests").exception("failed")
+    said = capsys.readouterr().err
+    assert said.count("[struck out]") >= 4
+    assert planted.rsplit("/", 1)[-1].lstrip("+") not in said
+
+
+def test_fields_that_name_people_are_struck_out_whatever_they_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure("info", process="test")
+    log.get_logger("tests").info("signed in", name="某甲", person_id="an id")
+    line = json.loads(capsys.readouterr().err.splitlines()[-1])
+    assert line["name"] == "[struck out]"
+    assert (line["event"], line["person_id"], line["process"]) == ("signed in", "an id", "test")
+
+
+@pytest.mark.parametrize(
+    "kept", ["2026-03-02T01:00:00Z", "0196a1b2-0000-7000-8000-123456789012", "12345678901234567890"]
+)
+def test_what_is_no_personal_value_is_kept(kept: str) -> None:
+    assert log.redact(kept) == kept
