@@ -1,0 +1,64 @@
+"""Who works for the demo city: somebody at every desk, an issuer in the departments that show it, one operator."""
+
+from typing import Final
+
+from city.demo.codes import phone
+from city.demo.model import Staff, StaffRole
+from city.demo.offices import OFFICES, SERVICE_BY_SLUG
+
+_FIRST_PHONE = 9001
+
+_DESK_NAMES: Final = (
+    ("褚文清", "Chu Wenqing"),
+    ("柏一帆", "Bo Yifan"),
+    ("水淼淼", "Shui Miaomiao"),
+    ("窦建南", "Dou Jiannan"),
+    ("云若谷", "Yun Ruogu"),
+    ("喻小川", "Yu Xiaochuan"),
+    ("鄢知秋", "Yan Zhiqiu"),
+    ("郎晓波", "Lang Xiaobo"),
+    ("花满庭", "Hua Manting"),
+)
+
+_ISSUERS: Final = (
+    ("police", "穆思远", "Mu Siyuan"),
+    ("health", "娄静好", "Lou Jinghao"),
+    ("civil_affairs", "禹长宁", "Yu Changning"),
+    ("parks", "狄青岚", "Di Qinglan"),
+)
+
+OPERATOR: Final = Staff(
+    key="s-operator",
+    name="计万里",
+    name_latin="Ji Wanli",
+    phone=phone(_FIRST_PHONE),
+    role=StaffRole.OPERATOR,
+)
+
+_DESK_STAFF: Final = tuple(
+    Staff(
+        key=f"s-desk-{office.slug}",
+        name=name,
+        name_latin=name_latin,
+        phone=phone(_FIRST_PHONE + ordinal),
+        role=StaffRole.DESK,
+        office=office.slug,
+        department=SERVICE_BY_SLUG[office.desks[0].service].department,
+    )
+    for ordinal, (office, (name, name_latin)) in enumerate(zip(OFFICES, _DESK_NAMES, strict=True), start=1)
+)
+
+_DEPARTMENT_STAFF: Final = tuple(
+    Staff(
+        key=f"s-issuer-{department}",
+        name=name,
+        name_latin=name_latin,
+        phone=phone(_FIRST_PHONE + ordinal),
+        role=StaffRole.ISSUER,
+        department=department,
+    )
+    for ordinal, (department, name, name_latin) in enumerate(_ISSUERS, start=len(_DESK_STAFF) + 1)
+)
+
+STAFF: Final = (OPERATOR, *_DESK_STAFF, *_DEPARTMENT_STAFF)
+STAFF_BY_KEY: Final = {person.key: person for person in STAFF}
