@@ -1,12 +1,15 @@
-"""One router per audience: its path, its guard, its security scheme, and the principal handlers may ask for by name."""
+"""One router per audience: its path, its security scheme, and the principal its handlers ask for by name.
+
+Asking for the principal is the admission: nobody gets one without a token made for that audience.
+"""
 
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from typing import Any
 
 from litestar import Request, Router
-from litestar.connection import ASGIConnection
 from litestar.di import Provide
-from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import Components, SecurityScheme
 
 from kernel import errors
@@ -53,77 +56,92 @@ class Signed:
         self.audience = audience
 
 
-def _guard_of(audience: Audience) -> Any:
-    def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-        signed: Signed = connection.scope["user"]
-        if signed.audience is not audience and not handler.opt.get(OPEN):
-            if isinstance(signed.principal, NotProved):
-                raise _WHY[signed.principal.why]
-            raise errors.WrongAudience
-
-    return admit
+def _signed_for(request: Request[Any, Any, Any], *audiences: Audience) -> Any:
+    """The principal of a token made for one of these audiences."""
+    signed: Signed = request.scope["user"]
+    if signed.audience not in audiences:
+        raise _WHY[signed.principal.why] if isinstance(signed.principal, NotProved) else errors.WrongAudience
+    return signed.principal
 
 
-def _principal(request: Request[Any, Any, Any]) -> Any:
-    return request.scope["user"].principal
-
-
-def resident_of(request: Request[Any, Any, Any]) -> Resident:
-    found = _principal(request)
+def _resident(request: Request[Any, Any, Any], audience: Audience) -> Resident:
+    found = _signed_for(request, audience)
     assert isinstance(found, Resident)
     return found
 
 
-def citizen_of(request: Request[Any, Any, Any]) -> Citizen:
-    found = resident_of(request)
+def _citizen(request: Request[Any, Any, Any], audience: Audience) -> Citizen:
+    found = _resident(request, audience)
     if found.person_id is None:
         raise errors.RealNameNeeded
     return Citizen(found.account_id, found.session_id, found.person_id)
 
 
-def device_of(request: Request[Any, Any, Any]) -> VenueDevice:
-    found = _principal(request)
+def _app_resident(request: Request[Any, Any, Any]) -> Resident:
+    return _resident(request, Audience.RESIDENT)
+
+
+def _app_citizen(request: Request[Any, Any, Any]) -> Citizen:
+    return _citizen(request, Audience.RESIDENT)
+
+
+def _mini_resident(request: Request[Any, Any, Any]) -> Resident:
+    return _resident(request, Audience.MINI)
+
+
+def _mini_citizen(request: Request[Any, Any, Any]) -> Citizen:
+    return _citizen(request, Audience.MINI)
+
+
+def _device(request: Request[Any, Any, Any]) -> VenueDevice:
+    found = _signed_for(request, Audience.VENUE)
     assert isinstance(found, VenueDevice)
     return found
 
 
-def department_of(request: Request[Any, Any, Any]) -> DepartmentSystem:
-    found = _principal(request)
+def _department(request: Request[Any, Any, Any]) -> DepartmentSystem:
+    found = _signed_for(request, Audience.DEPARTMENT)
     if not isinstance(found, DepartmentSystem):
         raise errors.RoleMissing("this is for a department's own system, not for its staff")
     return found
 
 
-def staff_of(request: Request[Any, Any, Any]) -> Staff:
-    found = _principal(request)
+def _staff(request: Request[Any, Any, Any]) -> Staff:
+    found = _signed_for(request, Audience.DEPARTMENT)
     if not isinstance(found, Staff):
         raise errors.RoleMissing("this is for staff at a desk, not for a department's system")
     return found
 
 
-def operator_of(request: Request[Any, Any, Any]) -> Operator:
-    found = _principal(request)
+def _operator(request: Request[Any, Any, Any]) -> Operator:
+    found = _signed_for(request, Audience.OPERATOR)
     assert isinstance(found, Operator)
     return found
 
 
 _PROVIDERS: dict[Audience, dict[str, Any]] = {
     Audience.PUBLIC: {},
-    Audience.RESIDENT: {"resident": resident_of, "citizen": citizen_of},
-    Audience.MINI: {"resident": resident_of, "citizen": citizen_of},
-    Audience.VENUE: {"device": device_of},
-    Audience.DEPARTMENT: {"department": department_of, "staff": staff_of},
-    Audience.OPERATOR: {"operator": operator_of},
+    Audience.RESIDENT: {"resident": _app_resident, "citizen": _app_citizen},
+    Audience.MINI: {"resident": _mini_resident, "citizen": _mini_citizen},
+    Audience.VENUE: {"device": _device},
+    Audience.DEPARTMENT: {"department": _department, "staff": _staff},
+    Audience.OPERATOR: {"operator": _operator},
 }
 
 
 def router_of(audience: Audience, handlers: Sequence[HTTPRouteHandler]) -> Router:
-    """All routes of one audience, under `/<audience>` (the public ones at the root)."""
+    """All routes of one audience, under `/<audience>` (the public ones at the root).
+
+    A handler is admitted to by asking for a principal: only a token made for this audience gives one. One that asks for
+    none and is not marked `OPEN` is a mistake of ours, found when the application is built.
+    """
     public = audience is Audience.PUBLIC
+    for handler in handlers:
+        asks = set(signature(handler.fn).parameters) & set(_PROVIDERS[audience])
+        assert public or asks or handler.opt.get(OPEN), f"{handler.fn.__name__} admits anybody to {audience}"
     return Router(
         path="/" if public else f"/{audience}",
         route_handlers=list(handlers),
-        guards=[] if public else [_guard_of(audience)],
         security=[] if public else [{"accessToken": []}],
         dependencies={name: Provide(give, sync_to_thread=False) for name, give in _PROVIDERS[audience].items()},
         opt={"audience": audience},

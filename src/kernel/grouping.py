@@ -134,8 +134,8 @@ class Group(Generic[Item, Outcome]):
         self._timer = loop.call_later(PATIENCE_SECONDS, self._look_after_waiting)
 
     async def _carry(self, members: list[_Member[Item, Outcome]]) -> None:
-        members.sort(key=lambda member: self._sort_key(member.item))
         try:
+            members.sort(key=lambda member: self._sort_key(member.item))
             outcomes = await self._commit_together([member.item for member in members])
         except (OutcomeUnknown, DatabaseAway) as error:
             _fail(members, error)

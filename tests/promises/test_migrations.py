@@ -6,9 +6,9 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from conftest import named
 
 from city import embedded
-from conftest import named
 from kernel.migrate import MigrationRefused, migrate
 
 FIRST = "CREATE TABLE kernel.one (id uuid PRIMARY KEY);"
