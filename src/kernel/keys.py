@@ -158,15 +158,16 @@ class SigningKeys:
         for purpose in PURPOSES:
             alive = [k for k in self.snapshot.current if k.purpose == purpose and k.revoked_at is None]
             if not any(key.signs_at(now) for key in alive):
-                await self._make(purpose, signs_from=now)
+                await self._make(purpose, now=now, signs_from=now)
             last = max((key.signs_until for key in alive), default=now + SIGNS_FOR)
             if last - now <= RENEWED_BEFORE:
-                await self._make(purpose, signs_from=max(now, last - ANNOUNCED_FOR))
+                await self._make(purpose, now=now, signs_from=max(now, last - ANNOUNCED_FOR))
         await self.snapshot.refresh()
 
     async def rotate(self, purpose: str, *, actor: str) -> str:
         """Announce a new key now that takes over after `ANNOUNCED_FOR`; return its id."""
-        return await self._make(purpose, signs_from=self._clock.now() + ANNOUNCED_FOR, actor=actor)
+        now = self._clock.now()
+        return await self._make(purpose, now=now, signs_from=now + ANNOUNCED_FOR, actor=actor)
 
     async def revoke(self, key_id: str, *, actor: str) -> bool:
         """A key leaked: trust nothing it signed, and put a fresh one in its place at once."""
@@ -179,8 +180,7 @@ class SigningKeys:
         await self.ensure()
         return revoked
 
-    async def _make(self, purpose: str, *, signs_from: datetime, actor: str = "system:keys") -> str:
-        now = self._clock.now()
+    async def _make(self, purpose: str, *, now: datetime, signs_from: datetime, actor: str = "system:keys") -> str:
         private = ec.generate_private_key(ec.SECP256R1())
         key_id = f"{purpose}-{now:%Y%m%d}-{secrets.token_hex(4)}"
         key = SigningKey(

@@ -85,8 +85,8 @@ def of_framework(_: Request[Any, Any, Any], problem: HTTPException) -> Response[
     if kind is errors.MalformedRequest:
         return answer(kind(redact(_what_is_wrong(problem))))
     refused = answer(kind())
-    if problem.headers and "Allow" in problem.headers:
-        refused.headers["Allow"] = problem.headers["Allow"]
+    if problem.headers and "allow" in problem.headers:
+        refused.headers["Allow"] = problem.headers["allow"]
     return refused
 
 
@@ -96,6 +96,11 @@ def _what_is_wrong(problem: HTTPException) -> str:
         said = [f"{item.get('key', 'body')}: {item.get('message', '')}" for item in extra if isinstance(item, dict)]
         return "; ".join(said)[:500]
     return str(problem.detail)[:500]
+
+
+def of_too_deep(_: Request[Any, Any, Any], __: RecursionError) -> Response[bytes]:
+    """A body nested deeper than anything we take: the decoder gives up, and that is the caller's fault."""
+    return answer(errors.MalformedRequest("the body is nested too deep"))
 
 
 def of_absence(_: Request[Any, Any, Any], away: Exception) -> Response[bytes]:
@@ -118,6 +123,7 @@ HANDLERS: dict[int | type[Exception], Callable[[Request[Any, Any, Any], Any], Re
     TooManyReading: of_absence,
     OutcomeUnknown: of_absence,
     RolledBack: of_absence,
+    RecursionError: of_too_deep,
     Exception: of_surprise,
 }
 

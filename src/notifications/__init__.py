@@ -1,0 +1,1 @@
+"""What the city owes people by message: owed with the fact, sent once, accounted for until its end."""

@@ -1,0 +1,1 @@
+"""Ways to people: the inbox, and providers who carry SMS, all behind one Protocol."""

@@ -1,0 +1,162 @@
+"""Lanes, stages and outcomes of a message, and how many segments a text costs. Pure."""
+
+from datetime import datetime, timedelta
+from enum import IntEnum, StrEnum
+from typing import Literal
+
+import msgspec
+
+Language = Literal["zh", "en"]
+Channel = Literal["inbox", "sms"]
+
+SEGMENTS_MAX = 10
+"""The longest text a template may make; carriers refuse or cut more."""
+
+
+class Lane(IntEnum):
+    """What goes first. The number is stored: lower leaves earlier."""
+
+    OTP = 0
+    CHANGE = 1
+    RESULT = 2
+    REMINDER = 3
+    BULK = 4
+
+
+MAY_REPEAT = frozenset({Lane.OTP, Lane.CHANGE})
+"""Critical lanes: where not being told is worse than being told twice, so an unknown outcome is tried elsewhere."""
+
+
+class MessageStage(StrEnum):
+    """Where a message is before it becomes deliveries."""
+
+    OWED = "owed"
+    ROUTED = "routed"
+    WITHDRAWN = "withdrawn"
+    UNSENDABLE = "unsendable"
+
+
+class DeliveryStage(StrEnum):
+    """Where a delivery is. `waiting`, `sending` and `accepted` are open: an hour is set at which we look again."""
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    DELIVERED = "delivered"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    UNDELIVERABLE = "undeliverable"
+    UNKNOWN = "unknown"
+
+
+ALERTED = frozenset({DeliveryStage.UNDELIVERABLE, DeliveryStage.UNKNOWN})
+
+
+class Outcome(StrEnum):
+    """What an attempt came to. `unknown` is not "failed": the text may be in somebody's hand."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+
+class Reading(StrEnum):
+    """What a provider's receipt says."""
+
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    UNDERWAY = "underway"
+
+
+TRIES_MAX = 20
+"""Attempts at one delivery, those included that a provider refused for being busy."""
+RECEIPT_PATIENCE = timedelta(hours=72)
+"""How long a receipt is awaited: GSM carriers keep trying a phone that is off for up to three days."""
+BUSY_PAUSE = timedelta(seconds=1)
+BUSY_PAUSE_MAX = timedelta(minutes=10)
+UNKNOWN_PAUSE = {Lane.OTP: timedelta(seconds=3), Lane.CHANGE: timedelta(minutes=1)}
+"""How long a receipt may still answer before a critical message goes out through another provider."""
+assert UNKNOWN_PAUSE.keys() == MAY_REPEAT
+
+
+class Step(msgspec.Struct, frozen=True):
+    """Where a delivery goes after an attempt; `next_at` only while it stays open."""
+
+    stage: DeliveryStage
+    next_at: datetime | None = None
+
+
+RefusalKind = Literal["busy", "provider", "recipient"]
+
+
+def next_step(
+    outcome: Outcome,
+    refusal: RefusalKind | None,
+    *,
+    lane: Lane,
+    tries: int,
+    is_another_left: bool,
+    now: datetime,
+    expires_at: datetime,
+) -> Step:
+    """What follows from the outcome of attempt number `tries`; `is_another_left`: some provider was never tried.
+
+    Unknown is never "failed": only a critical lane tries elsewhere, after a pause in which a receipt may still come;
+    on the others it ends, alerted. A certain no doubles nothing and may be tried again until the message expires.
+    """
+    if outcome is Outcome.ACCEPTED:
+        return Step(DeliveryStage.ACCEPTED, now + RECEIPT_PATIENCE)
+    if outcome is Outcome.UNKNOWN:
+        again_at = now + UNKNOWN_PAUSE[lane] if lane in MAY_REPEAT and is_another_left else None
+        end = DeliveryStage.UNKNOWN
+    else:
+        again_at = _after_refusal(refusal, tries, is_another_left=is_another_left, now=now)
+        end = DeliveryStage.UNDELIVERABLE
+    if again_at is None or tries >= TRIES_MAX:
+        return Step(end)
+    if again_at >= expires_at:
+        return Step(end if outcome is Outcome.UNKNOWN else DeliveryStage.EXPIRED)
+    return Step(DeliveryStage.WAITING, again_at)
+
+
+def _after_refusal(refusal: RefusalKind | None, tries: int, *, is_another_left: bool, now: datetime) -> datetime | None:
+    if refusal == "recipient":
+        return None
+    if is_another_left:
+        return now
+    if refusal == "provider":
+        return None
+    doubled: int = 2 ** min(tries - 1, 10)
+    return now + min(BUSY_PAUSE * doubled, BUSY_PAUSE_MAX)
+
+
+# 3GPP TS 23.038 §6.2.1: the default alphabet, and what costs two because it is reached by an escape.
+_GSM = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_GSM_ESCAPED = frozenset("\f^{}\\[~]|€")
+GSM_ALONE, GSM_JOINED = 160, 153
+UCS2_ALONE, UCS2_JOINED = 70, 67
+
+
+def segments(text: str) -> int:
+    """How many SMS a text is charged as: at least one.
+
+    In the GSM 03.38 alphabet 160 septets fit one message, 153 each part of a joined one; in UCS-2 70 and 67 units of
+    16 bits. An escaped character and a surrogate pair are never cut in two, so a part may end one short.
+    """
+    if all(sign in _GSM or sign in _GSM_ESCAPED for sign in text):
+        return _parts([2 if sign in _GSM_ESCAPED else 1 for sign in text], GSM_ALONE, GSM_JOINED)
+    return _parts([2 if ord(sign) > 0xFFFF else 1 for sign in text], UCS2_ALONE, UCS2_JOINED)
+
+
+def _parts(widths: list[int], alone: int, joined: int) -> int:
+    if sum(widths) <= alone:
+        return 1
+    parts, room = 1, joined
+    for width in widths:
+        if width > room:
+            parts, room = parts + 1, joined
+        room -= width
+    return parts

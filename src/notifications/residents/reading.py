@@ -1,0 +1,108 @@
+"""A resident reads their inbox, newest first, in their own language."""
+
+import base64
+import binascii
+import struct
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from kernel.db import Connection
+from kernel.ids import MessageId, PersonId
+from kernel.log import get_logger
+from kernel.sealing import NotSealedHere
+from notifications import templates
+from notifications.errors import CursorUnknown, MessageNotFound
+from notifications.model import Language
+from notifications.residents import queries
+from notifications.seals import Seals
+
+PAGE_MAX = 50
+UNREAD_COUNTED_MAX = 100
+_CURSOR = struct.Struct(">Q16s")
+_CURSOR_TEXT_MAX = 40
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_LAST = datetime(9999, 1, 1, tzinfo=UTC)
+_LAST_ID = MessageId(UUID(int=2**128 - 1))
+_UNREADABLE = templates.Rendered("消息无法显示 / This message cannot be shown", "")
+
+log = get_logger(__name__)
+
+
+class InboxItem(msgspec.Struct, frozen=True):
+    """One message, in the reader's language."""
+
+    id: MessageId
+    kind: str
+    """Which text it is, e.g. `booking_confirmed`: permanent, so that an app may show its own picture."""
+    title: str
+    body: str
+    arrived_at: datetime
+    read_at: datetime | None
+
+
+class InboxPage(msgspec.Struct, frozen=True):
+    items: list[InboxItem]
+    unread: int
+    """How many were not read yet, counted up to 100."""
+    next_cursor: str | None
+
+
+class Inbox:
+    """Opens what is filed in people's inboxes."""
+
+    def __init__(self, seals: Seals) -> None:
+        self._seals = seals
+
+    async def page(
+        self, conn: Connection, person_id: PersonId, language: Language, cursor: str | None, *, limit: int = PAGE_MAX
+    ) -> InboxPage:
+        """A page of an inbox. Raises CursorUnknown."""
+        assert 1 <= limit <= PAGE_MAX
+        before, before_id = (_LAST, _LAST_ID) if cursor is None else _place(cursor)
+        rows = await queries.select_items(conn, person_id, before=before, before_id=before_id, limit=limit + 1)
+        shown = [self._item(person_id, row, language) for row in rows[:limit]]
+        more = _cursor(rows[limit - 1]) if len(rows) > limit else None
+        return InboxPage(shown, await queries.count_unread(conn, person_id, most=UNREAD_COUNTED_MAX), more)
+
+    async def mark_read(
+        self, conn: Connection, person_id: PersonId, message_id: MessageId, *, now: datetime
+    ) -> datetime:
+        """When it was first read. Raises MessageNotFound."""
+        read_at = await queries.mark_read(conn, person_id, message_id, now=now)
+        if read_at is None:
+            raise MessageNotFound
+        return read_at
+
+    def _item(self, person_id: PersonId, row: queries.ItemRow, language: Language) -> InboxItem:
+        shown = self._rendered(person_id, row, language)
+        return InboxItem(row.message_id, row.template, shown.title, shown.body, row.arrived_at, row.read_at)
+
+    def _rendered(self, person_id: PersonId, row: queries.ItemRow, language: Language) -> templates.Rendered:
+        template = templates.find(row.template, row.version)
+        try:
+            if template is not None:
+                values = self._seals.open_item(person_id, row.message_id, row.sealed_values)
+                return template.render(values, language)
+        except (NotSealedHere, msgspec.DecodeError, LookupError, ValueError) as fault:
+            log.warning("inbox item cannot be read", message_id=str(row.message_id), error=type(fault).__name__)
+        return _UNREADABLE
+
+
+def _cursor(row: queries.ItemRow) -> str:
+    micros = (row.arrived_at - _EPOCH) // _MICROSECOND
+    return base64.urlsafe_b64encode(_CURSOR.pack(micros, row.message_id.bytes)).rstrip(b"=").decode()
+
+
+def _place(cursor: str) -> tuple[datetime, MessageId]:
+    """Where a cursor points. Raises CursorUnknown for anything but what we made."""
+    if len(cursor) > _CURSOR_TEXT_MAX:
+        raise CursorUnknown
+    try:
+        packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        micros, message_id = _CURSOR.unpack(packed)
+        return _EPOCH + micros * _MICROSECOND, MessageId(UUID(bytes=message_id))
+    except (binascii.Error, struct.error, OverflowError, ValueError):
+        raise CursorUnknown from None

@@ -1,0 +1,117 @@
+"""What follows from the outcome of an attempt: the rules by which nothing is lost and nothing doubled."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notifications.channels.provider import Accepted, Sms, SmsProvider
+from notifications.model import (
+    ALERTED,
+    BUSY_PAUSE_MAX,
+    MAY_REPEAT,
+    TRIES_MAX,
+    DeliveryStage,
+    Lane,
+    Outcome,
+    RefusalKind,
+    Step,
+    next_step,
+)
+from notifications.routing import UNWELL_AFTER, UNWELL_FOR, Carriers
+from tests.builders_notifications import Carrier
+
+NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+refusals = st.sampled_from(["busy", "provider", "recipient"])
+situations = st.fixed_dictionaries(
+    {
+        "lane": st.sampled_from(Lane),
+        "tries": st.integers(1, TRIES_MAX + 1),
+        "is_another_left": st.booleans(),
+        "expires_at": st.timedeltas(timedelta(minutes=-5), timedelta(days=3)).map(lambda ahead: NOW + ahead),
+    }
+)
+
+
+@given(situations, st.sampled_from(Outcome), refusals)
+def test_an_open_delivery_has_its_hour_and_a_closed_one_has_none(
+    situation, outcome: Outcome, kind: RefusalKind
+) -> None:
+    step = next_step(outcome, kind if outcome is Outcome.REJECTED else None, now=NOW, **situation)
+    assert (step.next_at is not None) == (step.stage in (DeliveryStage.WAITING, DeliveryStage.ACCEPTED))
+    if step.stage is DeliveryStage.WAITING:
+        assert step.next_at is not None
+        assert step.next_at < situation["expires_at"]
+
+
+@given(situations)
+def test_what_may_have_left_is_tried_again_on_critical_lanes_alone_and_elsewhere_alone(situation) -> None:
+    step = next_step(Outcome.UNKNOWN, None, now=NOW, **situation)
+    if step.stage is DeliveryStage.WAITING:
+        assert situation["lane"] in MAY_REPEAT
+        assert situation["is_another_left"]
+    else:
+        assert step.stage is DeliveryStage.UNKNOWN
+        assert step.stage in ALERTED
+
+
+@given(situations, refusals)
+def test_a_certain_no_ends_by_expiry_or_is_alerted_or_is_tried_again(situation, kind: RefusalKind) -> None:
+    step = next_step(Outcome.REJECTED, kind, now=NOW, **situation)
+    assert step.stage in (DeliveryStage.WAITING, DeliveryStage.EXPIRED, DeliveryStage.UNDELIVERABLE)
+    if kind == "recipient":
+        assert step == Step(DeliveryStage.UNDELIVERABLE)
+
+
+def test_a_busy_provider_is_asked_ever_less_often() -> None:
+    far = NOW + timedelta(days=30)
+    pauses = []
+    for tries in range(1, TRIES_MAX):
+        step = next_step(
+            Outcome.REJECTED, "busy", lane=Lane.BULK, tries=tries, is_another_left=False, now=NOW, expires_at=far
+        )
+        assert step.next_at is not None
+        pauses.append(step.next_at - NOW)
+    assert pauses == sorted(pauses)
+    assert pauses[0] == timedelta(seconds=1)
+    assert pauses[-1] == BUSY_PAUSE_MAX
+
+
+@pytest.mark.parametrize("outcome", [None, Outcome.UNKNOWN, Outcome.ACCEPTED])
+def test_a_provider_whose_attempt_may_have_succeeded_is_never_asked_again(outcome: Outcome | None) -> None:
+    assert Carriers([Carrier("a")]).choose({"a": outcome}, NOW) is None
+
+
+def test_the_first_provider_carries_until_a_run_of_failures_and_again_after_a_rest() -> None:
+    carriers = Carriers([Carrier("a"), Carrier("b")])
+
+    def chosen(at: datetime) -> str:
+        provider = carriers.choose({}, at)
+        assert provider is not None
+        return provider.name
+
+    for _ in range(UNWELL_AFTER - 1):
+        carriers.note("a", is_failure=True, now=NOW)
+    assert chosen(NOW) == "a"
+    carriers.note("a", is_failure=True, now=NOW)
+    assert chosen(NOW) == "b"
+    assert chosen(NOW + UNWELL_FOR) == "a"
+    carriers.note("a", is_failure=False, now=NOW)
+    assert chosen(NOW) == "a"
+
+
+def test_who_refused_is_asked_again_only_when_everybody_has() -> None:
+    carriers = Carriers([Carrier("a"), Carrier("b")])
+    other = carriers.choose({"a": Outcome.REJECTED}, NOW)
+    assert other is not None
+    assert other.name == "b"
+    again = carriers.choose({"a": Outcome.REJECTED, "b": Outcome.REJECTED}, NOW)
+    assert again is not None
+    assert again.name == "a"
+
+
+async def test_a_carrier_of_the_outside_world_speaks_our_protocol() -> None:
+    carrier = Carrier()
+    assert isinstance(carrier, SmsProvider)
+    assert await carrier.send(Sms("r", "+8613800138000", "t", NOW)) == Accepted("carrier-r")
