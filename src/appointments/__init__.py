@@ -1,0 +1,1 @@
+"""Calendars, slots, bookings and what happens at the desk."""

@@ -1,0 +1,1 @@
+"""What is offered where and when, and how a resident finds it."""
