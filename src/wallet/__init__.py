@@ -1,0 +1,1 @@
+"""Certificates: issued by departments, shown by residents, verified by venues, every look written down."""

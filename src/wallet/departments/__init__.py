@@ -1,0 +1,1 @@
+"""What departments do: issue certificates, suspend, restore, revoke and supersede them."""

@@ -1,0 +1,269 @@
+"""What departments' systems do, over HTTP: issue certificates, suspend, restore, revoke and supersede them."""
+
+from datetime import date, datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from msgspec import Meta
+
+from kernel.audience import Handlers
+from kernel.errors import MalformedRequest
+from kernel.ids import CertificateId
+from kernel.people import Identity
+from kernel.principal import Audience, DepartmentSystem
+from kernel.problems import refuses
+from wallet.departments.issue_policy import TEXT_MAX, IssueRequest
+from wallet.departments.revoking import Reason
+from wallet.errors import (
+    CertificateNotFound,
+    HolderRefused,
+    IdentifierTaken,
+    KindNotEntitled,
+    KindNotFound,
+    ReferenceReused,
+    StepNotAllowed,
+    ValidityRefused,
+    ValueRefused,
+    VersionsExhausted,
+)
+from wallet.identifier import SERIAL_LENGTH_MAX
+from wallet.model import Certificate, FieldType, Kind, Sensitivity, today_in_city
+from wallet.parts import Wallet
+
+VALUES_MAX = 100
+INTEGER_MAX = 2**53 - 1
+"""Every number that JSON readers agree on (RFC 8259 §6)."""
+KindCode = Annotated[str, Meta(pattern=r"^[0-9A-Z]{18}[0-9]{3}$")]
+Reference = Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,128}$", description="Your own number for the certificate.")]
+FieldName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+FieldValue = Annotated[str, Meta(max_length=TEXT_MAX)] | Annotated[int, Meta(ge=-INTEGER_MAX, le=INTEGER_MAX)] | bool
+Serial = Annotated[str, Meta(pattern=rf"^[0-9A-Z]{{1,{SERIAL_LENGTH_MAX}}}$")]
+
+
+class Holder(msgspec.Struct, forbid_unknown_fields=True):
+    """Whose certificate it is: the resident identity number (GB 11643) and the name on it."""
+
+    id_number: Annotated[str, Meta(pattern=r"^[1-9][0-9]{16}[0-9X]$")]
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+class CertificateRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """A certificate to issue. The same `reference` again issues nothing new.
+
+    Without `serial` we choose one; without `valid_until` the kind's own rule applies.
+    """
+
+    reference: Reference
+    kind_code: KindCode
+    holder: Holder
+    values: Annotated[dict[FieldName, FieldValue], Meta(max_length=VALUES_MAX)]
+    valid_from: date
+    valid_until: date | None = None
+    serial: Serial | None = None
+
+    def fit(self) -> IssueRequest:
+        return IssueRequest(
+            reference=self.reference,
+            kind_code=self.kind_code,
+            holder=Identity(self.holder.id_number, self.holder.name),
+            values=self.values,
+            valid_from=self.valid_from,
+            valid_until=self.valid_until,
+            serial=self.serial,
+        )
+
+
+class StepRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Why the state changes, from a closed list."""
+
+    reason: Reason
+
+
+class ReferenceRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Your own number for a certificate, and its kind."""
+
+    reference: Reference
+    kind_code: KindCode
+
+
+class IssuedView(msgspec.Struct):
+    """An issued certificate as its issuer sees it. `certificate_id` names it in every later call."""
+
+    certificate_id: UUID
+    identifier: str
+    kind_code: str
+    version: int
+    state: str
+    issued_at: datetime
+    valid_from: date
+    valid_until: date | None
+
+    @classmethod
+    def of(cls, certificate: Certificate, today: date) -> "IssuedView":
+        return cls(
+            certificate_id=certificate.certificate_id,
+            identifier=certificate.attributes.identifier,
+            kind_code=certificate.standing.kind_code,
+            version=certificate.version,
+            state=certificate.shown_state(today),
+            issued_at=certificate.issued_at,
+            valid_from=certificate.standing.valid_from,
+            valid_until=certificate.standing.valid_until,
+        )
+
+
+class FieldSchema(msgspec.Struct):
+    """One field of a kind. `codes` lists its values where the list is closed."""
+
+    name: str
+    label_zh: str
+    label_en: str
+    type: FieldType
+    sensitivity: Sensitivity
+    codes: list[str]
+    is_required: bool
+
+
+class KindView(msgspec.Struct):
+    """A kind you may issue, and the values each certificate of it carries."""
+
+    kind_code: str
+    name_zh: str
+    name_en: str
+    valid_days: int | None
+    fields: list[FieldSchema]
+
+    @classmethod
+    def of(cls, kind: Kind) -> "KindView":
+        fields = [
+            FieldSchema(f.name, f.label_zh, f.label_en, f.type, f.sensitivity, list(f.codes), f.is_required)
+            for f in kind.fields
+        ]
+        return cls(kind.kind_code, kind.name.zh, kind.name.en, kind.valid_days, fields)
+
+
+class KindsView(msgspec.Struct):
+    kinds: list[KindView]
+
+
+_STEP = refuses(MalformedRequest, CertificateNotFound, StepNotAllowed)
+
+
+def _actor(department: DepartmentSystem) -> str:
+    return f"department:{department.department_id}"
+
+
+@get("/kinds", operation_id="listIssuableKinds", summary="Kinds of certificates you may issue")
+async def list_kinds(department: NamedDependency[DepartmentSystem], wallet: NamedDependency[Wallet]) -> KindsView:
+    """The kinds this department is entitled to, with the fields each takes."""
+    catalogue = wallet.catalogue()
+    mine = [issuer for issuer in catalogue.issuers.values() if issuer.department_id == department.department_id]
+    codes = sorted({code for issuer in mine for code in issuer.kind_codes})
+    return KindsView([KindView.of(catalogue.kinds[code]) for code in codes if code in catalogue.kinds])
+
+
+@post("/certificates", operation_id="issueCertificate", summary="Issue a certificate", status_code=201,
+      responses=refuses(MalformedRequest, KindNotEntitled, KindNotFound, IdentifierTaken, HolderRefused, ValueRefused,
+                        ValidityRefused, ReferenceReused))  # fmt: skip
+async def issue(
+    data: JSONBody[CertificateRequest],
+    department: NamedDependency[DepartmentSystem],
+    wallet: NamedDependency[Wallet],
+) -> IssuedView:
+    """Issue a certificate to a person, who need not have signed in yet; they are told.
+
+    Idempotent by `reference`: the same request again returns the same certificate as it is now.
+    """
+    catalogue = wallet.catalogue()
+    certificate = await wallet.issuing.issue(
+        wallet.db,
+        wallet.clock,
+        catalogue.issuer_of(department.department_id, data.kind_code),
+        catalogue.kinds.get(data.kind_code),
+        data.fit(),
+        actor=_actor(department),
+    )
+    return IssuedView.of(certificate, today_in_city(wallet.clock.now()))
+
+
+@post("/certificates/find", operation_id="findCertificate", summary="A certificate by your own reference",
+      status_code=200, responses=refuses(MalformedRequest, CertificateNotFound))  # fmt: skip
+async def find(
+    data: JSONBody[ReferenceRequest], department: NamedDependency[DepartmentSystem], wallet: NamedDependency[Wallet]
+) -> IssuedView:
+    """What was issued under your reference, and how it stands."""
+    issuer = wallet.catalogue().issuer_of(department.department_id, data.kind_code)
+    if issuer is None:
+        raise CertificateNotFound
+    certificate = await wallet.issuing.find(wallet.db, issuer, data.reference)
+    return IssuedView.of(certificate, today_in_city(wallet.clock.now()))
+
+
+@post("/certificates/{certificate_id:uuid}/suspend", operation_id="suspendCertificate", status_code=200,
+      summary="Suspend a certificate", responses=_STEP)  # fmt: skip
+async def suspend(
+    certificate_id: FromPath[UUID],
+    data: JSONBody[StepRequest],
+    department: NamedDependency[DepartmentSystem],
+    wallet: NamedDependency[Wallet],
+) -> IssuedView:
+    """Nobody may rely on it until it is restored. The very next scan hears so."""
+    certificate = await wallet.revoking.suspend(
+        department.department_id, CertificateId(certificate_id), data.reason, actor=_actor(department)
+    )
+    return IssuedView.of(certificate, today_in_city(wallet.clock.now()))
+
+
+@post("/certificates/{certificate_id:uuid}/restore", operation_id="restoreCertificate", status_code=200,
+      summary="Restore a suspended certificate", responses=_STEP)  # fmt: skip
+async def restore(
+    certificate_id: FromPath[UUID],
+    data: JSONBody[StepRequest],
+    department: NamedDependency[DepartmentSystem],
+    wallet: NamedDependency[Wallet],
+) -> IssuedView:
+    """It is good again."""
+    certificate = await wallet.revoking.restore(
+        department.department_id, CertificateId(certificate_id), data.reason, actor=_actor(department)
+    )
+    return IssuedView.of(certificate, today_in_city(wallet.clock.now()))
+
+
+@post("/certificates/{certificate_id:uuid}/revoke", operation_id="revokeCertificate", status_code=200,
+      summary="Revoke a certificate for ever", responses=_STEP)  # fmt: skip
+async def revoke(
+    certificate_id: FromPath[UUID],
+    data: JSONBody[StepRequest],
+    department: NamedDependency[DepartmentSystem],
+    wallet: NamedDependency[Wallet],
+) -> IssuedView:
+    """It is good no more, and cannot be restored. The very next scan hears so."""
+    certificate = await wallet.revoking.revoke(
+        department.department_id, CertificateId(certificate_id), data.reason, actor=_actor(department)
+    )
+    return IssuedView.of(certificate, today_in_city(wallet.clock.now()))
+
+
+@post("/certificates/{certificate_id:uuid}/supersede", operation_id="supersedeCertificate", status_code=201,
+      summary="Issue the next version of a certificate",
+      responses=refuses(MalformedRequest, KindNotEntitled, KindNotFound, CertificateNotFound, StepNotAllowed,
+                        VersionsExhausted, IdentifierTaken, HolderRefused, ValueRefused, ValidityRefused,
+                        ReferenceReused))  # fmt: skip
+async def supersede(
+    certificate_id: FromPath[UUID],
+    data: JSONBody[CertificateRequest],
+    department: NamedDependency[DepartmentSystem],
+    wallet: NamedDependency[Wallet],
+) -> IssuedView:
+    """The new version takes the old one's serial, and ends it; both or neither. Kind and holder stay."""
+    certificate = await wallet.revoking.supersede(
+        department.department_id, CertificateId(certificate_id), data.fit(), actor=_actor(department)
+    )
+    return IssuedView.of(certificate, today_in_city(wallet.clock.now()))
+
+
+HANDLERS: Handlers = {Audience.DEPARTMENT: [list_kinds, issue, find, suspend, restore, revoke, supersede]}

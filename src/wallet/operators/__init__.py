@@ -1,0 +1,1 @@
+"""What operators do: say which kinds, issuers, scenarios, venues and devices there are."""

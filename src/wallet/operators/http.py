@@ -1,0 +1,232 @@
+"""What operators do with the catalogue, over HTTP. Every act is recorded."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from litestar import delete, put
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, PathParameter
+from msgspec import Meta
+
+from kernel import audit
+from kernel.audience import Handlers
+from kernel.db import Connection
+from kernel.errors import MalformedRequest, NoSuchPath
+from kernel.ids import DepartmentId, DeviceId, VenueId
+from kernel.principal import Audience, Operator
+from kernel.problems import refuses
+from wallet.errors import CatalogueIncomplete, DeviceNotFound
+from wallet.model import Field, FieldType, Issuer, Kind, Scenario, Sensitivity, Venue, Words
+from wallet.operators import cataloguing
+from wallet.parts import Wallet
+
+FIELDS_MAX = 60
+KINDS_MAX = 1_000
+SCENARIOS_MAX = 100
+VALID_DAYS_MAX = 36_525
+KIND_CODE = r"^[0-9A-Z]{18}[0-9]{3}$"
+ISSUER_CODE = r"^([0-9A-Z]{18}|[0-9]{12}|[0-9]{9}|[0-9]{6})$"
+SCENARIO_CODE = r"^[a-z][a-z0-9_]{0,39}(\.[a-z][a-z0-9_]{0,39}){1,3}$"
+Name = Annotated[str, Meta(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Line = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+FieldName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+KindCode = Annotated[str, Meta(pattern=KIND_CODE)]
+
+
+class FieldBody(msgspec.Struct, forbid_unknown_fields=True):
+    """One attribute of a kind."""
+
+    name: FieldName
+    label_zh: Name
+    label_en: Name
+    type: FieldType
+    sensitivity: Sensitivity
+    codes: Annotated[list[Name], Meta(max_length=200)] = []
+    is_required: bool = True
+
+
+class KindBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A kind of certificate: its names, its fields, how long it is good, how its face is drawn."""
+
+    name_zh: Name
+    name_en: Name
+    fields: Annotated[list[FieldBody], Meta(min_length=1, max_length=FIELDS_MAX)]
+    face_colour: Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}$")]
+    layout: Annotated[str, Meta(pattern=r"^(card|booklet|sheet)$")]
+    valid_days: Annotated[int, Meta(ge=1, le=VALID_DAYS_MAX)] | None = None
+
+
+class IssuerBody(msgspec.Struct, forbid_unknown_fields=True):
+    """An issuer, the department that acts for it, and exactly the kinds it is entitled to."""
+
+    department_id: UUID
+    name_zh: Name
+    name_en: Name
+    kind_codes: Annotated[list[KindCode], Meta(max_length=KINDS_MAX)]
+
+
+class ScenarioBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A scenario: what people are told it is for, and exactly the fields it sees of each kind."""
+
+    name_zh: Name
+    name_en: Name
+    purpose_zh: Line
+    purpose_en: Line
+    grants: Annotated[
+        dict[KindCode, Annotated[list[FieldName], Meta(min_length=1, max_length=FIELDS_MAX)]],
+        Meta(max_length=KINDS_MAX),
+    ]
+
+
+class VenueBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A venue and exactly the scenarios it is granted."""
+
+    sort: Annotated[str, Meta(pattern=r"^(hospital|school|station|museum|scenic_spot|amusement_park)$")]
+    credit_code: Annotated[str, Meta(pattern=r"^[0-9A-Z]{18}$")]
+    name_zh: Name
+    name_en: Name
+    district: Annotated[str, Meta(pattern=r"^[0-9]{6}$")]
+    address: Line
+    scenario_codes: Annotated[list[Annotated[str, Meta(pattern=SCENARIO_CODE)]], Meta(max_length=SCENARIOS_MAX)]
+
+
+class DeviceBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A scanner and its venue."""
+
+    venue_id: UUID
+    name_zh: Name
+    name_en: Name
+
+
+async def _record(
+    wallet: Wallet, operator: Operator, act: str, subject: str, put_it: Callable[[Connection], Awaitable[object]]
+) -> None:
+    """Do an act on the catalogue and write down who did it; a transaction of its own."""
+    async with wallet.db.transaction() as conn:
+        await put_it(conn)
+        actor = f"operator:{operator.staff_id}"
+        await audit.record(conn, actor=actor, act=act, subject=subject, now=wallet.clock.now())
+
+
+@put("/kinds/{kind_code:str}", operation_id="putKind", summary="Make or change a kind of certificate", status_code=204,
+     responses=refuses(MalformedRequest, CatalogueIncomplete))  # fmt: skip
+async def put_kind(
+    kind_code: Annotated[str, PathParameter(pattern=KIND_CODE)],
+    data: JSONBody[KindBody],
+    operator: NamedDependency[Operator],
+    wallet: NamedDependency[Wallet],
+) -> None:
+    """What was issued keeps the values it has; new certificates follow the new fields."""
+    fields = tuple(
+        Field(f.name, f.label_zh, f.label_en, f.type, f.sensitivity, tuple(f.codes), f.is_required) for f in data.fields
+    )
+    kind = Kind(kind_code, Words(data.name_zh, data.name_en), fields, data.valid_days, data.face_colour, data.layout)
+    await _record(
+        wallet, operator, "wallet.put_kind", f"kind:{kind_code}", lambda conn: cataloguing.put_kind(conn, kind)
+    )
+
+
+@put("/issuers/{issuer_code:str}", operation_id="putIssuer", summary="Make or change an issuer", status_code=204,
+     responses=refuses(MalformedRequest, CatalogueIncomplete))  # fmt: skip
+async def put_issuer(
+    issuer_code: Annotated[str, PathParameter(pattern=ISSUER_CODE)],
+    data: JSONBody[IssuerBody],
+    operator: NamedDependency[Operator],
+    wallet: NamedDependency[Wallet],
+) -> None:
+    """Entitles it to exactly these kinds; what it issued before stays good."""
+    name = Words(data.name_zh, data.name_en)
+    issuer = Issuer(issuer_code, DepartmentId(data.department_id), name, frozenset(data.kind_codes))
+    now = wallet.clock.now()
+    await _record(
+        wallet,
+        operator,
+        "wallet.put_issuer",
+        f"issuer:{issuer_code}",
+        lambda conn: cataloguing.put_issuer(conn, issuer, now=now),
+    )
+
+
+@put("/scenarios/{scenario_code:str}", operation_id="putScenario", summary="Make or change a scenario", status_code=204,
+     responses=refuses(MalformedRequest, CatalogueIncomplete))  # fmt: skip
+async def put_scenario(
+    scenario_code: Annotated[str, PathParameter(pattern=SCENARIO_CODE)],
+    data: JSONBody[ScenarioBody],
+    operator: NamedDependency[Operator],
+    wallet: NamedDependency[Wallet],
+) -> None:
+    """A purpose worded anew starts a new edition; records made before keep the words people were told."""
+    scenario = Scenario(
+        scenario_code,
+        cataloguing.FIRST_EDITION,
+        Words(data.name_zh, data.name_en),
+        Words(data.purpose_zh, data.purpose_en),
+        {kind_code: tuple(dict.fromkeys(fields)) for kind_code, fields in data.grants.items()},
+    )
+    subject = f"scenario:{scenario_code}"
+    await _record(
+        wallet, operator, "wallet.put_scenario", subject, lambda conn: cataloguing.put_scenario(conn, scenario)
+    )
+
+
+@put("/venues/{venue_id:uuid}", operation_id="putVenue", summary="Make or change a venue", status_code=204,
+     responses=refuses(MalformedRequest, NoSuchPath, CatalogueIncomplete))  # fmt: skip
+async def put_venue(
+    venue_id: FromPath[UUID],
+    data: JSONBody[VenueBody],
+    operator: NamedDependency[Operator],
+    wallet: NamedDependency[Wallet],
+) -> None:
+    """Grants it exactly these scenarios, from the next scan on."""
+    venue = Venue(
+        VenueId(venue_id),
+        data.sort,
+        data.credit_code,
+        Words(data.name_zh, data.name_en),
+        data.district,
+        data.address,
+        frozenset(data.scenario_codes),
+    )
+    await _record(
+        wallet, operator, "wallet.put_venue", f"venue:{venue_id}", lambda conn: cataloguing.put_venue(conn, venue)
+    )
+
+
+@put("/devices/{device_id:uuid}", operation_id="putDevice", summary="Make or change a device", status_code=204,
+     responses=refuses(MalformedRequest, NoSuchPath, CatalogueIncomplete))  # fmt: skip
+async def put_device(
+    device_id: FromPath[UUID],
+    data: JSONBody[DeviceBody],
+    operator: NamedDependency[Operator],
+    wallet: NamedDependency[Wallet],
+) -> None:
+    """A withdrawn device that is put again may ask again."""
+    ids, name = (DeviceId(device_id), VenueId(data.venue_id)), Words(data.name_zh, data.name_en)
+    await _record(
+        wallet,
+        operator,
+        "wallet.put_device",
+        f"device:{device_id}",
+        lambda conn: cataloguing.put_device(conn, *ids, name),
+    )
+
+
+@delete("/devices/{device_id:uuid}", operation_id="withdrawDevice", summary="Withdraw a device", status_code=204,
+        responses=refuses(MalformedRequest, DeviceNotFound))  # fmt: skip
+async def withdraw_device(
+    device_id: FromPath[UUID], operator: NamedDependency[Operator], wallet: NamedDependency[Wallet]
+) -> None:
+    """It may ask nothing any more: lost or stolen."""
+    now = wallet.clock.now()
+    await _record(
+        wallet,
+        operator,
+        "wallet.withdraw_device",
+        f"device:{device_id}",
+        lambda conn: cataloguing.withdraw_device(conn, DeviceId(device_id), now=now),
+    )
+
+
+HANDLERS: Handlers = {Audience.OPERATOR: [put_kind, put_issuer, put_scenario, put_venue, put_device, withdraw_device]}

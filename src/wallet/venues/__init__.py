@@ -1,0 +1,1 @@
+"""What venues do: verify a shown code, ask for a certificate."""
