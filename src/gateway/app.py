@@ -1,0 +1,123 @@
+"""The composition root of the web process: opens every part, then serves all audiences behind one edge."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.static_files import create_static_files_router
+from litestar.types import ASGIApp
+
+from gateway import describing, routes
+from gateway.access import Edge, TokenCheck
+from gateway.demo.cast import Cast
+from gateway.home.home import Home
+from gateway.lean import SHORT_BYTES_MAX, LeanRequest, LeanResponse, give_plainly
+from gateway.parts import CityParts
+from kernel import problems, snapshots
+from kernel.audience import router_of
+from kernel.log import get_logger
+from kernel.principal import Audience
+from kernel.settings import Settings
+
+BODY_BYTES_MAX = 1024 * 1024
+"""The largest request body taken; the largest we expect is a certificate of a few kilobytes."""
+assert BODY_BYTES_MAX >= SHORT_BYTES_MAX
+STATIC = Path(__file__).parent / "static"
+
+log = get_logger(__name__)
+
+
+def build_app(parts: CityParts, settings: Settings, cast: Cast | None = None) -> ASGIApp:
+    """The web application over parts that are already open. `cast` is who can be played, in a demo."""
+    home = Home(
+        needed={"database": parts.ask_database, "cache": parts.ask_redis},
+        useful={"worker": parts.ask_worker, "departments": parts.ask_departments, "outside world": parts.ask_outside},
+        cast=cast,
+        telemetry=parts.telemetry,
+        describe=describing.documents,
+    )
+    app = Litestar(
+        [router_of(audience, routes.handlers_of(audience, demo=settings.demo)) for audience in Audience]
+        + [create_static_files_router("/static", [STATIC], cache_control=None)],
+        dependencies=_provide({**parts.by_name(), "home": home, "cast": cast}),
+        exception_handlers=problems.HANDLERS,
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=BODY_BYTES_MAX,
+        request_class=LeanRequest,
+        response_class=LeanResponse,
+        debug=False,
+        pdb_on_exception=False,
+    )
+    give_plainly(app)
+    check = TokenCheck(
+        parts.signing_keys, parts.clock, issuer=settings.public_origin, ended=lambda: parts.ended_sessions.current
+    )
+    return Edge(
+        app,
+        check,
+        parts.limits,
+        parts.telemetry,
+        parts.tracing,
+        parts.clock,
+        requests_per_minute=settings.requests_per_minute,
+    )
+
+
+def _provide(parts: Mapping[str, Any]) -> dict[str, Provide]:
+    return {name: Provide(_giver(part), sync_to_thread=False) for name, part in parts.items()}
+
+
+def _giver(part: Any) -> Any:
+    def give() -> Any:
+        return part
+
+    return give
+
+
+class City:
+    """The web process as an ASGI application: opens the parts at its startup and closes them at its shutdown."""
+
+    def __init__(self, settings: Settings, cast: Cast | None) -> None:
+        self._settings = settings
+        self._cast = cast
+        self._app: ASGIApp | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        assert self._app is not None, "served before its startup"
+        await self._app(scope, receive, send)
+
+    async def _live(self, receive: Any, send: Any) -> None:
+        message = await receive()
+        assert message["type"] == "lifespan.startup"
+        try:
+            parts = await CityParts.open(self._settings, process="web")
+        except Exception as failure:
+            log.exception("the web process cannot start")
+            await send({"type": "lifespan.startup.failed", "message": type(failure).__name__})
+            return
+        fresh = [
+            asyncio.create_task(parts.snapshots.keep_fresh()),
+            asyncio.create_task(snapshots.listen(self._settings.database_url.reveal(), parts.snapshots)),
+        ]
+        self._app = build_app(parts, self._settings, self._cast)
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        for task in fresh:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await parts.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def create_app(settings: Settings, *, cast: Cast | None = None) -> City:
+    """The web process of a city."""
+    return City(settings, cast)

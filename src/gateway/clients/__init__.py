@@ -1,0 +1,1 @@
+"""Machines prove themselves by a key of their own: a venue's device, a department's system."""

@@ -1,0 +1,102 @@
+"""Less work per request than the framework does by itself, with the same answers.
+
+Litestar pays a task group for two dependencies (70 µs), a general response object (8 µs), and a second wait for a body
+that is already whole (12 µs). Our dependencies are plain functions, our answers structs, our bodies small.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Request, Response
+from litestar.routes import HTTPRoute
+from litestar.types import Receive, Scope, Send
+from litestar.types.empty import Empty
+
+SHORT_BYTES_MAX = 16 * 1024
+"""A body up to this size skips the framework's count of its bytes: no limit of ours may be smaller."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _Sent:
+    """A whole JSON answer."""
+
+    __slots__ = ("_body", "_status")
+
+    def __init__(self, status: int, body: bytes) -> None:
+        self._status = status
+        self._body = body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(self._body))]
+        await send({"type": "http.response.start", "status": self._status, "headers": headers})
+        await send({"type": "http.response.body", "body": self._body, "more_body": False})
+
+
+class LeanResponse(Response[Any]):
+    """`response_class` of the app: a struct without headers or cookies of its own is sent as it is."""
+
+    def to_asgi_response(self, app: Any, request: Request[Any, Any, Any], **settings: Any) -> Any:
+        is_plain = isinstance(self.content, msgspec.Struct) and not (
+            self.headers or self.cookies or self.background or settings.get("headers") or settings.get("cookies")
+        )
+        if is_plain and request.scope["method"] != "HEAD":
+            return _Sent(self.status_code or settings.get("status_code") or 200, _encode(self.content))
+        return super().to_asgi_response(app, request, **settings)
+
+
+class LeanRequest(Request[Any, Any, Any]):
+    """`request_class` of the app: a body that its first part completes is not waited for a second time."""
+
+    async def body(self) -> bytes:
+        if self._body is Empty and self._connection_state.body is Empty:
+            message: Any = await self.receive()
+            part = message.get("body", b"")
+            if 0 < len(part) <= SHORT_BYTES_MAX and len(part) == self.content_length:
+                self.is_connected = False
+                self._connection_state.body = part
+            else:
+                self.receive = _first(message, self.receive)
+        return await super().body()
+
+
+def _first(message: Any, receive: Receive) -> Receive:
+    pending = [message]
+
+    async def resumed() -> Any:
+        return pending.pop() if pending else await receive()
+
+    return resumed
+
+
+def give_plainly(app: Litestar) -> Litestar:
+    """Hand handlers their dependencies, plain functions of the request or of nothing, without a task group."""
+    for route in app.routes:
+        if not isinstance(route, HTTPRoute):
+            continue
+        for _, model in route.route_handler_map.values():
+            plan = list(_plan(model.dependency_batches))
+            if plan:
+                model.extractors.append(_giver_of(plan))
+                model.dependency_batches = []
+    return app
+
+
+def _plan(batches: Iterable[Iterable[Any]]) -> Iterable[tuple[str, Any, bool]]:
+    for batch in batches:
+        for dependency in batch:
+            provide = dependency.provide
+            wanted = set(provide.signature_model._fields)
+            assert provide.has_sync_callable, f"{dependency.key} is not a plain function"
+            assert not provide.has_sync_generator_dependency
+            assert wanted <= {"request"}, f"{dependency.key} depends on more than the request"
+            yield dependency.key, provide.dependency, bool(wanted)
+
+
+def _giver_of(plan: list[tuple[str, Any, bool]]) -> Any:
+    async def give(values: dict[str, Any], connection: Any) -> None:
+        for key, dependency, wants_request in plan:
+            values[key] = dependency(request=connection) if wants_request else dependency()
+
+    return give

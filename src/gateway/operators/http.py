@@ -1,0 +1,114 @@
+"""What operators do at the entrance, over HTTP."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody, PathParameter, QueryParameter
+
+from gateway.operators.errors import NoSuchKey
+from kernel import audit
+from kernel.audience import Handlers
+from kernel.db import Database
+from kernel.keys import SigningKeys
+from kernel.principal import Audience, Operator
+from kernel.problems import refuses
+
+ENTRIES_MAX = 200
+KEY_ID_MAX = 60
+
+EntriesWanted = Annotated[int, QueryParameter(ge=1, le=ENTRIES_MAX, description="How many at most.")]
+KeyId = Annotated[str, PathParameter(max_length=KEY_ID_MAX, pattern="^[a-z0-9-]+$")]
+
+
+class AuditView(msgspec.Struct):
+    """Acts of departments, staff and operators, newest first."""
+
+    entries: list[audit.Entry]
+
+
+class KeyView(msgspec.Struct):
+    """A signing key and its hours: published from `announced_at`, trusted until `trusted_until`."""
+
+    key_id: str
+    purpose: str
+    announced_at: datetime
+    signs_from: datetime
+    signs_until: datetime
+    trusted_until: datetime
+    revoked_at: datetime | None
+
+
+class KeysView(msgspec.Struct):
+    keys: list[KeyView]
+
+
+class RotationRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Which keys to rotate: those of access tokens, or those that departments' servers trust."""
+
+    purpose: Literal["access", "department"]
+
+
+class RotationView(msgspec.Struct):
+    """The key that was announced; it takes over an hour later."""
+
+    key_id: str
+
+
+class RevocationView(msgspec.Struct):
+    key_id: str
+    revoked: bool
+
+
+@get("/audit", operation_id="readAudit", summary="The newest acts on record", status_code=200)
+async def read_audit(
+    operator: NamedDependency[Operator], db: NamedDependency[Database], limit: EntriesWanted = 50
+) -> AuditView:
+    """Who did what to what. Holds ids and reasons, never a person's values."""
+    del operator
+    async with db.connection() as conn:
+        return AuditView(await audit.newest(conn, limit=limit))
+
+
+@get("/signing-keys", operation_id="listSigningKeys", summary="The signing keys and their hours", status_code=200)
+async def list_signing_keys(
+    operator: NamedDependency[Operator], signing_keys: NamedDependency[SigningKeys]
+) -> KeysView:
+    """Oldest first; those that were revoked too."""
+    del operator
+    keys = [
+        KeyView(k.key_id, k.purpose, k.announced_at, k.signs_from, k.signs_until, k.trusted_until, k.revoked_at)
+        for k in signing_keys.snapshot.current
+    ]
+    return KeysView(keys)
+
+
+@post("/signing-keys", operation_id="rotateSigningKey", summary="Announce a new signing key", status_code=201)
+async def rotate_signing_key(
+    data: JSONBody[RotationRequest], operator: NamedDependency[Operator], signing_keys: NamedDependency[SigningKeys]
+) -> RotationView:
+    """Published at once, signing in an hour: nobody who caches the key set meets a key they do not know."""
+    return RotationView(await signing_keys.rotate(data.purpose, actor=f"operator:{operator.staff_id}"))
+
+
+@post(
+    "/signing-keys/{key_id:str}/revoke",
+    operation_id="revokeSigningKey",
+    summary="A signing key leaked: trust nothing it signed",
+    status_code=200,
+    responses=refuses(NoSuchKey),
+)
+async def revoke_signing_key(
+    key_id: KeyId, operator: NamedDependency[Operator], signing_keys: NamedDependency[SigningKeys]
+) -> RevocationView:
+    """Everybody whose token it signed signs in again. A fresh key takes its place at once."""
+    if not await signing_keys.revoke(key_id, actor=f"operator:{operator.staff_id}"):
+        raise NoSuchKey
+    return RevocationView(key_id, revoked=True)
+
+
+HANDLERS: Handlers = {
+    Audience.OPERATOR: [read_audit, list_signing_keys, rotate_signing_key, revoke_signing_key],
+}

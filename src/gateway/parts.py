@@ -1,0 +1,179 @@
+"""Every part of the city in one process: opened in the order they stand on each other, closed in reverse."""
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Self
+from uuid import UUID
+
+from appointments.parts import Appointments
+from gateway.clients.parts import Clients
+from gateway.demo.ageing import Ageing
+from gateway.departments.parts import Departments
+from gateway.miniapp.parts import Miniapp
+from gateway.residents.parts import Residents
+from gateway.staff.parts import Workforce
+from kernel.clock import Clock, SystemClock
+from kernel.db import Database
+from kernel.keys import SigningKeys
+from kernel.limits import Limits
+from kernel.people import People
+from kernel.redis import Redis
+from kernel.sealing import Keys
+from kernel.settings import Settings
+from kernel.snapshots import Snapshot, Snapshots
+from kernel.telemetry import Telemetry, Tracing
+from notifications.parts import Notifications
+from wallet.online_code import CODE_PATH, Texts
+from wallet.parts import Wallet
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+HEARTBEAT_KEY = b"worker:beat"
+"""Where the worker says that it is alive; a hint for people, nothing rests on it."""
+
+PART_NAMES = (
+    "wallet",
+    "appointments",
+    "notifications",
+    "residents",
+    "workforce",
+    "clients",
+    "departments",
+    "miniapp",
+    "signing_keys",
+    "db",
+    "clock",
+    "keys",
+    "ageing",
+    "home",
+    "cast",
+)
+"""What handlers may ask for by name, beside the principals of their audience."""
+
+
+class CityParts:
+    """One per process. `open` reads every catalogue once, so that the first request finds them."""
+
+    def __init__(
+        self, settings: Settings, db: Database, redis: Redis, keys: Keys, clock: Clock, *, process: str
+    ) -> None:
+        self._closing = AsyncExitStack()
+        self.settings = settings
+        self.db = db
+        self.redis = redis
+        self.keys = keys
+        self.clock = clock
+        self.telemetry = Telemetry()
+        self.tracing = Tracing(settings.trace_file, share=settings.trace_share, process=process)
+        self.limits = Limits(redis, clock, subject_key=keys.derived("kernel.limits"))
+        self.people = People(keys.sealer("kernel.person"), keys.digester("kernel.id_number"))
+        self.signing_keys = SigningKeys(db, keys.sealer("kernel.signing_key"), clock)
+        self.notifications = Notifications(db, clock, keys, self.people)
+        self.appointments = Appointments(db, clock, self.notifications.outbox)
+        self.wallet = Wallet(
+            db=db,
+            redis=redis,
+            clock=clock,
+            keys=keys,
+            people=self.people,
+            outbox=self.notifications.outbox,
+            public_host=settings.public_host,
+            code_lifetime_seconds=settings.code_lifetime_seconds,
+        )
+
+        self.ageing = Ageing(redis, self.wallet.seals, Texts(settings.public_host, CODE_PATH))
+
+    @classmethod
+    async def open(cls, settings: Settings, *, process: str, clock: Clock | None = None) -> Self:
+        """Open everything. Raises KeyFileRefused, DatabaseAway, RedisAway."""
+        keys = Keys.read(settings.key_file)
+        db = await Database.open(settings.database_url.reveal(), connections_max=settings.connections_max)
+        redis = await Redis.open(settings.redis_url.reveal())
+        parts = cls(settings, db, redis, keys, clock or SystemClock(), process=process)
+        await parts._open_entrance()
+        return parts
+
+    async def _open_entrance(self) -> None:
+        settings, issuer = self.settings, self.settings.public_origin
+        self._closing.push_async_callback(self.db.close)
+        self._closing.push_async_callback(self.redis.close)
+        self._closing.callback(self.tracing.close)
+        await self.signing_keys.ensure()
+        self.residents = await Residents.open(
+            self.db,
+            self.clock,
+            self.keys,
+            self.limits,
+            self.notifications.outbox,
+            self.people,
+            self.notifications.contacts,
+            self.signing_keys,
+            issuer=issuer,
+            real_name_url=settings.real_name_url,
+        )
+        self._closing.push_async_callback(self.residents.close)
+        self.workforce = Workforce(self.db, self.clock, self.keys, self.residents)
+        self.clients = Clients(self.db, self.clock, self.signing_keys, issuer=issuer)
+        self.departments = await Departments.open(self.db, self.clock, self.keys, self.signing_keys, issuer=issuer)
+        self._closing.push_async_callback(self.departments.close)
+        self.miniapp = await Miniapp.open(
+            self.db,
+            self.clock,
+            self.keys,
+            self.limits,
+            self.residents,
+            base_url=settings.chat_platform_url,
+            app_id=settings.chat_platform_app_id,
+            secret=settings.chat_platform_secret,
+        )
+        self._closing.push_async_callback(self.miniapp.close)
+        opened: list[Any] = [self.notifications, self.appointments, self.wallet, self.residents, self.workforce]
+        opened += [self.clients, self.departments, self.miniapp]
+        snapshots = [snapshot for part in opened for snapshot in part.snapshots]
+        self.snapshots = Snapshots(self.signing_keys.snapshot, *snapshots)
+        await self.snapshots.read_all()
+
+    @property
+    def ended_sessions(self) -> Snapshot[frozenset[UUID]]:
+        return self.residents.sessions.ended
+
+    def by_name(self) -> dict[str, Any]:
+        """The parts that handlers ask for."""
+        return {name: getattr(self, name) for name in PART_NAMES if hasattr(self, name)}
+
+    async def close(self) -> None:
+        await self._closing.aclose()
+
+    async def ask_database(self) -> str:
+        version: str = await self.db.fetchval("SELECT current_setting('server_version')")
+        return f"PostgreSQL {version.split()[0]}"
+
+    async def ask_redis(self) -> str:
+        await self.redis.ask(b"PING")
+        return "holds nothing that cannot be lost"
+
+    async def ask_worker(self) -> str:
+        beat = await self.redis.get(HEARTBEAT_KEY)
+        if beat is None:
+            raise WorkerSilent
+        return f"last beat {beat.decode()}"
+
+    async def ask_departments(self) -> str:
+        answers = await self.departments.ask_all()
+        silent = sorted(slug for slug, is_well in answers.items() if not is_well)
+        if silent:
+            raise DepartmentsSilent(", ".join(silent))
+        return f"{len(answers)} live" + (f": {', '.join(sorted(answers))}" if answers else "")
+
+    async def ask_outside(self) -> str:
+        if self.settings.demo:
+            return "stand-ins: demo SMS outbox, chat platform, real-name check"
+        return f"SMS by {self.settings.sms_provider}"
+
+
+class WorkerSilent(Exception):
+    """No worker has said for a while that it is alive."""
+
+
+class DepartmentsSilent(Exception):
+    """These departments' servers do not answer well."""

@@ -1,0 +1,1 @@
+"""Residents sign in by phone and are real-name checked; staff sign in the same way. Sessions of both."""

@@ -1,0 +1,756 @@
+-- The schema of the city: the sum of src/gateway/migrations, as PostgreSQL's catalog has it.
+-- Written by `make schema`, to be read and compared; the migrations are what is applied.
+
+CREATE EXTENSION IF NOT EXISTS btree_gist;
+CREATE SCHEMA kernel;
+CREATE SCHEMA notifications;
+CREATE SCHEMA appointments;
+CREATE SCHEMA wallet;
+CREATE SCHEMA gateway;
+
+CREATE TABLE kernel.audit (
+    bucket integer NOT NULL,
+    entry_id uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    act text NOT NULL,
+    subject text NOT NULL,
+    detail jsonb NOT NULL,
+    CONSTRAINT audit_pkey PRIMARY KEY (bucket, entry_id),
+    CONSTRAINT audit_bucket_check CHECK (bucket >= 0 AND bucket <= 63)
+);
+CREATE INDEX audit_by_time ON kernel.audit USING btree (at DESC, entry_id DESC);
+COMMENT ON TABLE kernel.audit IS 'Who did what to what, append-only. distribution: bucket';
+
+CREATE TABLE kernel.idempotency (
+    bucket integer NOT NULL,
+    caller text NOT NULL,
+    key text NOT NULL,
+    body_digest bytea NOT NULL,
+    answer bytea,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT idempotency_pkey PRIMARY KEY (bucket, caller, key),
+    CONSTRAINT idempotency_bucket_check CHECK (bucket >= 0 AND bucket <= 63),
+    CONSTRAINT idempotency_key_check CHECK (length(key) >= 1 AND length(key) <= 128)
+);
+CREATE INDEX idempotency_expiry ON kernel.idempotency USING btree (bucket, expires_at);
+COMMENT ON TABLE kernel.idempotency IS 'First answers of retried writes, sealed, kept for a day. distribution: bucket';
+
+CREATE TABLE kernel.migration (
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamp with time zone NOT NULL,
+    CONSTRAINT migration_pkey PRIMARY KEY (name)
+);
+COMMENT ON TABLE kernel.migration IS 'Which migrations were applied. distribution: local';
+
+CREATE TABLE kernel.person (
+    person_id uuid NOT NULL,
+    identity bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT person_pkey PRIMARY KEY (person_id)
+);
+COMMENT ON TABLE kernel.person IS 'A person and their sealed identity. distribution: person';
+
+CREATE TABLE kernel.person_digest (
+    id_digest bytea NOT NULL,
+    person_id uuid NOT NULL,
+    CONSTRAINT person_digest_pkey PRIMARY KEY (id_digest),
+    CONSTRAINT person_digest_id_digest_check CHECK (length(id_digest) = 32)
+);
+COMMENT ON TABLE kernel.person_digest IS 'Whose ID number has this keyed digest. distribution: id_digest';
+
+CREATE TABLE kernel.signing_key (
+    key_id text NOT NULL,
+    purpose text NOT NULL,
+    algorithm text NOT NULL,
+    public_jwk text NOT NULL,
+    private_key bytea NOT NULL,
+    announced_at timestamp with time zone NOT NULL,
+    signs_from timestamp with time zone NOT NULL,
+    signs_until timestamp with time zone NOT NULL,
+    trusted_until timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    CONSTRAINT signing_key_pkey PRIMARY KEY (key_id),
+    CONSTRAINT announced_before_use CHECK (announced_at <= signs_from),
+    CONSTRAINT signing_key_algorithm_check CHECK (algorithm = ANY (ARRAY['ES256'::text, 'EdDSA'::text])),
+    CONSTRAINT trusted_beyond_use CHECK (signs_from < signs_until AND signs_until <= trusted_until)
+);
+COMMENT ON TABLE kernel.signing_key IS 'Signing keys, private half sealed. distribution: reference';
+
+CREATE TABLE notifications.attempt (
+    bucket integer NOT NULL,
+    message_id uuid NOT NULL,
+    channel text NOT NULL,
+    fence integer NOT NULL,
+    provider text NOT NULL,
+    may_repeat boolean NOT NULL,
+    intended_at timestamp with time zone NOT NULL,
+    outcome text,
+    ended_at timestamp with time zone,
+    provider_ref text,
+    reason text,
+    CONSTRAINT attempt_pkey PRIMARY KEY (bucket, message_id, channel, fence),
+    CONSTRAINT attempt_bucket_check CHECK (bucket >= 0 AND bucket <= 63),
+    CONSTRAINT attempt_channel_check CHECK (channel = 'sms'::text),
+    CONSTRAINT attempt_fence_check CHECK (fence >= 1),
+    CONSTRAINT attempt_outcome_check CHECK (outcome = ANY (ARRAY['accepted'::text, 'rejected'::text, 'unknown'::text])),
+    CONSTRAINT attempt_provider_check CHECK (length(provider) <= 60),
+    CONSTRAINT attempt_provider_ref_check CHECK (length(provider_ref) <= 200),
+    CONSTRAINT attempt_reason_check CHECK (length(reason) <= 200),
+    CONSTRAINT ended_with_an_outcome CHECK ((outcome IS NULL) = (ended_at IS NULL))
+);
+CREATE UNIQUE INDEX never_twice_on_ordinary_lanes ON notifications.attempt USING btree (bucket, message_id, channel) WHERE NOT may_repeat AND outcome IS DISTINCT FROM 'rejected'::text;
+COMMENT ON TABLE notifications.attempt IS 'Every try at a delivery, written before anything is sent; without outcome: nobody knows yet. distribution: bucket';
+
+CREATE TABLE notifications.carried (
+    bucket integer NOT NULL,
+    provider text NOT NULL,
+    provider_ref text NOT NULL,
+    message_bucket integer NOT NULL,
+    message_id uuid NOT NULL,
+    fence integer NOT NULL,
+    lane smallint NOT NULL,
+    accepted_at timestamp with time zone NOT NULL,
+    CONSTRAINT carried_pkey PRIMARY KEY (bucket, provider, provider_ref),
+    CONSTRAINT carried_bucket_check CHECK (bucket >= 0 AND bucket <= 63),
+    CONSTRAINT carried_lane_check CHECK (lane >= 0 AND lane <= 4),
+    CONSTRAINT carried_message_bucket_check CHECK (message_bucket >= 0 AND message_bucket <= 63),
+    CONSTRAINT carried_provider_ref_check CHECK (length(provider_ref) >= 1 AND length(provider_ref) <= 200)
+);
+COMMENT ON TABLE notifications.carried IS 'Which attempt a provider means by its reference; the bucket is of provider and reference. distribution: bucket';
+
+CREATE TABLE notifications.contact (
+    person_id uuid NOT NULL,
+    phone bytea,
+    language text NOT NULL,
+    sms_results boolean NOT NULL,
+    sms_reminders boolean NOT NULL,
+    sms_notices boolean NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT contact_pkey PRIMARY KEY (person_id),
+    CONSTRAINT contact_language_check CHECK (language = ANY (ARRAY['zh'::text, 'en'::text]))
+);
+COMMENT ON TABLE notifications.contact IS 'How a person wants to be reached; the phone sealed. distribution: person';
+
+CREATE TABLE notifications.delivery (
+    bucket integer NOT NULL,
+    message_id uuid NOT NULL,
+    channel text NOT NULL,
+    lane smallint NOT NULL,
+    stage text NOT NULL,
+    fence integer NOT NULL,
+    next_at timestamp with time zone,
+    expires_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    reason text,
+    CONSTRAINT delivery_pkey PRIMARY KEY (bucket, message_id, channel),
+    CONSTRAINT delivery_bucket_check CHECK (bucket >= 0 AND bucket <= 63),
+    CONSTRAINT delivery_channel_check CHECK (channel = ANY (ARRAY['inbox'::text, 'sms'::text])),
+    CONSTRAINT delivery_fence_check CHECK (fence >= 0),
+    CONSTRAINT delivery_lane_check CHECK (lane >= 0 AND lane <= 4),
+    CONSTRAINT delivery_reason_check CHECK (length(reason) <= 200),
+    CONSTRAINT delivery_stage_check CHECK (stage = ANY (ARRAY['waiting'::text, 'sending'::text, 'accepted'::text, 'delivered'::text, 'expired'::text, 'withdrawn'::text, 'undeliverable'::text, 'unknown'::text])),
+    CONSTRAINT ended_when_not_open CHECK ((stage = ANY (ARRAY['waiting'::text, 'sending'::text, 'accepted'::text])) = (ended_at IS NULL)),
+    CONSTRAINT open_is_looked_at CHECK ((stage = ANY (ARRAY['waiting'::text, 'sending'::text, 'accepted'::text])) = (next_at IS NOT NULL))
+);
+CREATE INDEX delivery_alerted ON notifications.delivery USING btree (stage, ended_at) WHERE stage = ANY (ARRAY['undeliverable'::text, 'unknown'::text]);
+CREATE INDEX delivery_open ON notifications.delivery USING btree (bucket, stage, next_at) WHERE next_at IS NOT NULL;
+COMMENT ON TABLE notifications.delivery IS 'A message on one channel. next_at: waiting, when to try; sending, when the lease ends; accepted, until when a receipt is awaited. distribution: bucket';
+
+CREATE TABLE notifications.demo_sms (
+    phone_digest bytea NOT NULL,
+    sms_id uuid NOT NULL,
+    reference text NOT NULL,
+    shown bytea NOT NULL,
+    shown_at timestamp with time zone NOT NULL,
+    receipted_at timestamp with time zone,
+    CONSTRAINT demo_sms_pkey PRIMARY KEY (phone_digest, sms_id),
+    CONSTRAINT shown_once UNIQUE (phone_digest, reference),
+    CONSTRAINT demo_sms_phone_digest_check CHECK (length(phone_digest) = 32)
+);
+CREATE INDEX demo_sms_newest ON notifications.demo_sms USING btree (shown_at DESC, sms_id DESC);
+CREATE INDEX demo_sms_unreceipted ON notifications.demo_sms USING btree (shown_at) WHERE receipted_at IS NULL;
+COMMENT ON TABLE notifications.demo_sms IS 'SMS the demo carrier shows instead of sending, sealed. distribution: phone_digest';
+
+CREATE TABLE notifications.inbox_item (
+    person_id uuid NOT NULL,
+    message_id uuid NOT NULL,
+    template text NOT NULL,
+    version smallint NOT NULL,
+    sealed_values bytea NOT NULL,
+    arrived_at timestamp with time zone NOT NULL,
+    read_at timestamp with time zone,
+    CONSTRAINT inbox_item_pkey PRIMARY KEY (person_id, message_id)
+);
+CREATE INDEX inbox_newest_first ON notifications.inbox_item USING btree (person_id, arrived_at DESC, message_id DESC);
+CREATE INDEX inbox_unread ON notifications.inbox_item USING btree (person_id) WHERE read_at IS NULL;
+COMMENT ON TABLE notifications.inbox_item IS 'What a person finds in their inbox, values sealed to the row. distribution: person';
+
+CREATE TABLE notifications.message (
+    bucket integer NOT NULL,
+    message_id uuid NOT NULL,
+    caller text NOT NULL,
+    key text NOT NULL,
+    person_id uuid,
+    address bytea,
+    template text NOT NULL,
+    version smallint NOT NULL,
+    lane smallint NOT NULL,
+    sealed_values bytea NOT NULL,
+    owed_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    stage text NOT NULL,
+    CONSTRAINT message_pkey PRIMARY KEY (bucket, message_id),
+    CONSTRAINT one_message_of_a_promise UNIQUE (bucket, caller, key),
+    CONSTRAINT bucket_in_id CHECK ((get_byte(uuid_send(message_id), 15) & 63) = bucket),
+    CONSTRAINT message_bucket_check CHECK (bucket >= 0 AND bucket <= 63),
+    CONSTRAINT message_caller_check CHECK (length(caller) >= 1 AND length(caller) <= 128),
+    CONSTRAINT message_key_check CHECK (length(key) >= 1 AND length(key) <= 200),
+    CONSTRAINT message_lane_check CHECK (lane >= 0 AND lane <= 4),
+    CONSTRAINT message_stage_check CHECK (stage = ANY (ARRAY['owed'::text, 'routed'::text, 'withdrawn'::text, 'unsendable'::text])),
+    CONSTRAINT to_one_recipient CHECK (person_id IS NULL OR address IS NULL)
+);
+CREATE INDEX message_due ON notifications.message USING btree (bucket, lane, due_at) WHERE stage = 'owed'::text;
+CREATE INDEX message_unsendable ON notifications.message USING btree (owed_at) WHERE stage = 'unsendable'::text;
+COMMENT ON TABLE notifications.message IS 'What is owed to somebody, values sealed to the row. distribution: bucket';
+
+CREATE TABLE notifications.receipt (
+    bucket integer NOT NULL,
+    receipt_id uuid NOT NULL,
+    provider text NOT NULL,
+    provider_ref text NOT NULL,
+    reading text NOT NULL,
+    raw bytea NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    joined_at timestamp with time zone,
+    CONSTRAINT receipt_pkey PRIMARY KEY (bucket, receipt_id),
+    CONSTRAINT receipt_bucket_check CHECK (bucket >= 0 AND bucket <= 63),
+    CONSTRAINT receipt_provider_check CHECK (length(provider) <= 60),
+    CONSTRAINT receipt_provider_ref_check CHECK (length(provider_ref) >= 1 AND length(provider_ref) <= 200),
+    CONSTRAINT receipt_reading_check CHECK (reading = ANY (ARRAY['delivered'::text, 'undelivered'::text, 'underway'::text]))
+);
+CREATE INDEX receipt_unjoined ON notifications.receipt USING btree (bucket, received_at) WHERE joined_at IS NULL;
+COMMENT ON TABLE notifications.receipt IS 'What providers say, sealed as it came, joined to its attempt later; the bucket is of provider and reference. distribution: bucket';
+
+CREATE TABLE appointments.booking (
+    person_id uuid NOT NULL,
+    booking_id uuid NOT NULL,
+    asked_slot_id uuid NOT NULL,
+    slot_id uuid NOT NULL,
+    seq integer NOT NULL,
+    service_id uuid NOT NULL,
+    office_id uuid NOT NULL,
+    starts_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    stage text NOT NULL,
+    version integer NOT NULL,
+    cancellable_until timestamp with time zone NOT NULL,
+    remind_at timestamp with time zone,
+    reminded_version integer DEFAULT 0 NOT NULL,
+    booked_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    checked_in_at timestamp with time zone,
+    CONSTRAINT booking_pkey PRIMARY KEY (person_id, booking_id),
+    CONSTRAINT nobody_in_two_places EXCLUDE USING gist (person_id WITH =, tstzrange(starts_at, ends_at) WITH &&) WHERE (stage = ANY (ARRAY['booked'::text, 'checked_in'::text])),
+    CONSTRAINT booking_seq_check CHECK (seq >= 1),
+    CONSTRAINT booking_stage_check CHECK (stage = ANY (ARRAY['booked'::text, 'cancelled'::text, 'checked_in'::text, 'missed'::text])),
+    CONSTRAINT booking_version_check CHECK (version >= 1),
+    CONSTRAINT checked_in_at_an_hour CHECK ((stage = 'checked_in'::text) = (checked_in_at IS NOT NULL)),
+    CONSTRAINT ends_after_it_starts CHECK (starts_at < ends_at),
+    CONSTRAINT reminded_of_a_version_there_was CHECK (reminded_version >= 0 AND reminded_version <= version)
+);
+CREATE INDEX booking_at_an_office ON appointments.booking USING btree (office_id, starts_at, seq);
+CREATE UNIQUE INDEX one_booking_of_a_service ON appointments.booking USING btree (person_id, service_id) WHERE stage = 'booked'::text;
+COMMENT ON TABLE appointments.booking IS 'Who comes where and when. distribution: person';
+
+CREATE TABLE appointments.due (
+    bucket integer NOT NULL,
+    person_id uuid NOT NULL,
+    booking_id uuid NOT NULL,
+    version integer NOT NULL,
+    what text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT due_pkey PRIMARY KEY (bucket, person_id, booking_id, version),
+    CONSTRAINT due_bucket_check CHECK (bucket >= 0 AND bucket <= 63),
+    CONSTRAINT due_what_check CHECK (what = ANY (ARRAY['remind'::text, 'close'::text]))
+);
+CREATE INDEX due_by_hour ON appointments.due USING btree (bucket, what, at);
+COMMENT ON TABLE appointments.due IS 'What a version of a booking still has before it, and when. distribution: bucket';
+
+CREATE TABLE appointments.office (
+    office_id uuid NOT NULL,
+    slug text NOT NULL,
+    name_zh text NOT NULL,
+    name_en text NOT NULL,
+    district text NOT NULL,
+    address text NOT NULL,
+    phone text NOT NULL,
+    CONSTRAINT office_pkey PRIMARY KEY (office_id),
+    CONSTRAINT office_slug_key UNIQUE (slug),
+    CONSTRAINT office_district_check CHECK (district ~ '^[0-9]{6}$'::text),
+    CONSTRAINT office_slug_check CHECK (length(slug) >= 1 AND length(slug) <= 64)
+);
+COMMENT ON TABLE appointments.office IS 'Where people come to. distribution: reference';
+
+CREATE TABLE appointments.office_service (
+    office_id uuid NOT NULL,
+    service_id uuid NOT NULL,
+    slot_minutes integer NOT NULL,
+    places integer NOT NULL,
+    openings jsonb NOT NULL,
+    offered_until date,
+    CONSTRAINT office_service_pkey PRIMARY KEY (office_id, service_id),
+    CONSTRAINT office_service_openings_check CHECK (jsonb_typeof(openings) = 'array'::text),
+    CONSTRAINT office_service_places_check CHECK (places >= 1 AND places <= 10000),
+    CONSTRAINT office_service_slot_minutes_check CHECK (slot_minutes >= 5 AND slot_minutes <= 480)
+);
+COMMENT ON TABLE appointments.office_service IS 'Weekly hours of a desk, and the day until which its slots exist. distribution: reference';
+
+CREATE TABLE appointments.place (
+    slot_id uuid NOT NULL,
+    seq integer NOT NULL,
+    person_id uuid,
+    booking_id uuid,
+    hold_until timestamp with time zone,
+    CONSTRAINT place_pkey PRIMARY KEY (slot_id, seq),
+    CONSTRAINT one_place_of_a_slot UNIQUE (slot_id, person_id, booking_id),
+    CONSTRAINT place_seq_check CHECK (seq >= 1),
+    CONSTRAINT taken_by_somebody CHECK ((booking_id IS NULL) = (person_id IS NULL))
+);
+CREATE INDEX place_not_taken ON appointments.place USING btree (slot_id, seq) WHERE booking_id IS NULL;
+COMMENT ON TABLE appointments.place IS 'The capacity of a slot, one row a place. distribution: slot';
+
+CREATE TABLE appointments.service (
+    service_id uuid NOT NULL,
+    slug text NOT NULL,
+    department text NOT NULL,
+    name_zh text NOT NULL,
+    name_en text NOT NULL,
+    bring_zh text NOT NULL,
+    bring_en text NOT NULL,
+    CONSTRAINT service_pkey PRIMARY KEY (service_id),
+    CONSTRAINT service_slug_key UNIQUE (slug),
+    CONSTRAINT service_slug_check CHECK (length(slug) >= 1 AND length(slug) <= 64)
+);
+COMMENT ON TABLE appointments.service IS 'What people come for, and what they must bring. distribution: reference';
+
+CREATE TABLE appointments.slot (
+    slot_id uuid NOT NULL,
+    office_id uuid NOT NULL,
+    service_id uuid NOT NULL,
+    district text NOT NULL,
+    starts_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    places integer NOT NULL,
+    CONSTRAINT slot_pkey PRIMARY KEY (slot_id),
+    CONSTRAINT ends_after_it_starts CHECK (starts_at < ends_at),
+    CONSTRAINT slot_places_check CHECK (places >= 1 AND places <= 10000)
+);
+CREATE INDEX slot_by_service ON appointments.slot USING btree (service_id, starts_at, slot_id);
+CREATE INDEX slot_by_service_and_district ON appointments.slot USING btree (service_id, district, starts_at, slot_id);
+COMMENT ON TABLE appointments.slot IS 'An hour at a desk that can be booked. distribution: slot';
+
+CREATE TABLE wallet.ask (
+    ask_id uuid NOT NULL,
+    code_hash bytea NOT NULL,
+    venue_id uuid NOT NULL,
+    device_id uuid NOT NULL,
+    scenario_code text NOT NULL,
+    scenario_edition smallint NOT NULL,
+    kind_codes text[] NOT NULL,
+    asked_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    state text NOT NULL,
+    answered_at timestamp with time zone,
+    person_id uuid,
+    certificate_id uuid,
+    fields text[],
+    CONSTRAINT ask_pkey PRIMARY KEY (ask_id),
+    CONSTRAINT answered_by_somebody CHECK ((state = 'answered'::text) = (person_id IS NOT NULL) AND (person_id IS NULL) = (certificate_id IS NULL) AND (person_id IS NULL) = (fields IS NULL)),
+    CONSTRAINT ask_code_hash_check CHECK (length(code_hash) = 32),
+    CONSTRAINT ask_kind_codes_check CHECK (cardinality(kind_codes) >= 1),
+    CONSTRAINT ask_state_check CHECK (state = ANY (ARRAY['waiting'::text, 'answered'::text, 'declined'::text])),
+    CONSTRAINT expires_after_asked CHECK (asked_at < expires_at),
+    CONSTRAINT waiting_until_answered CHECK ((state = 'waiting'::text) = (answered_at IS NULL))
+);
+COMMENT ON TABLE wallet.ask IS 'A venue''s request that one resident answers by scanning its code. distribution: ask_id';
+
+CREATE TABLE wallet.certificate (
+    person_id uuid NOT NULL,
+    certificate_id uuid NOT NULL,
+    issuer_code text NOT NULL,
+    kind_code text NOT NULL,
+    version smallint NOT NULL,
+    state text NOT NULL,
+    last_change smallint NOT NULL,
+    is_of_last boolean DEFAULT true NOT NULL,
+    valid_from date NOT NULL,
+    valid_until date,
+    issued_at timestamp with time zone NOT NULL,
+    attributes bytea NOT NULL,
+    CONSTRAINT certificate_pkey PRIMARY KEY (person_id, certificate_id),
+    CONSTRAINT certificate_is_of_last_check CHECK (is_of_last),
+    CONSTRAINT certificate_version_check CHECK (version >= 1 AND version <= 999),
+    CONSTRAINT valid_from_before_until CHECK (valid_until IS NULL OR valid_from <= valid_until)
+);
+COMMENT ON TABLE wallet.certificate IS 'One version of a certificate; values and identifier sealed, never updated. distribution: person';
+
+CREATE TABLE wallet.certificate_change (
+    person_id uuid NOT NULL,
+    certificate_id uuid NOT NULL,
+    seq smallint NOT NULL,
+    to_state text NOT NULL,
+    is_last boolean NOT NULL,
+    from_seq smallint,
+    from_state text,
+    had_successor boolean,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    CONSTRAINT certificate_change_pkey PRIMARY KEY (person_id, certificate_id, seq),
+    CONSTRAINT change_as_it_stands UNIQUE (person_id, certificate_id, seq, to_state, is_last),
+    CONSTRAINT certificate_change_had_successor_check CHECK (NOT had_successor),
+    CONSTRAINT certificate_change_seq_check CHECK (seq >= 1),
+    CONSTRAINT certificate_change_to_state_check CHECK (to_state = ANY (ARRAY['issued'::text, 'suspended'::text, 'revoked'::text, 'superseded'::text])),
+    CONSTRAINT change_is_allowed CHECK (
+CASE
+    WHEN seq = 1 THEN from_seq IS NULL AND from_state IS NULL AND had_successor IS NULL AND to_state = 'issued'::text
+    ELSE from_seq IS NOT NULL AND from_seq = (seq - 1) AND from_state IS NOT NULL AND had_successor IS NOT NULL AND (from_state = 'issued'::text AND to_state = 'suspended'::text OR from_state = 'suspended'::text AND to_state = 'issued'::text OR from_state = 'issued'::text AND to_state = 'revoked'::text OR from_state = 'suspended'::text AND to_state = 'revoked'::text OR from_state = 'issued'::text AND to_state = 'superseded'::text OR from_state = 'suspended'::text AND to_state = 'superseded'::text)
+END)
+);
+COMMENT ON TABLE wallet.certificate_change IS 'Every step of a certificate''s life, who took it and why. distribution: person';
+
+CREATE TABLE wallet.certificate_holder (
+    certificate_id uuid NOT NULL,
+    issuer_code text NOT NULL,
+    person_id uuid NOT NULL,
+    CONSTRAINT certificate_holder_pkey PRIMARY KEY (certificate_id)
+);
+COMMENT ON TABLE wallet.certificate_holder IS 'Whose certificate this is, for its issuer. distribution: certificate_id';
+
+CREATE TABLE wallet.device (
+    device_id uuid NOT NULL,
+    venue_id uuid NOT NULL,
+    name_zh text NOT NULL,
+    name_en text NOT NULL,
+    withdrawn_at timestamp with time zone,
+    CONSTRAINT device_pkey PRIMARY KEY (device_id)
+);
+COMMENT ON TABLE wallet.device IS 'Scanners and counters of a venue. distribution: reference';
+
+CREATE TABLE wallet.identifier (
+    identifier_digest bytea NOT NULL,
+    person_id uuid NOT NULL,
+    certificate_id uuid NOT NULL,
+    CONSTRAINT identifier_pkey PRIMARY KEY (identifier_digest),
+    CONSTRAINT identifier_identifier_digest_check CHECK (length(identifier_digest) = 32)
+);
+COMMENT ON TABLE wallet.identifier IS 'Which certificate has the GB/T 36904 identifier with this keyed digest. distribution: identifier_digest';
+
+CREATE TABLE wallet.issuer (
+    issuer_code text NOT NULL,
+    department_id uuid NOT NULL,
+    name_zh text NOT NULL,
+    name_en text NOT NULL,
+    CONSTRAINT issuer_pkey PRIMARY KEY (issuer_code),
+    CONSTRAINT issuer_issuer_code_check CHECK (issuer_code ~ '^([0-9A-Z]{18}|[0-9]{12}|[0-9]{9}|[0-9]{6})$'::text)
+);
+COMMENT ON TABLE wallet.issuer IS 'Who may issue, by credit code or region code (GB/T 36904). distribution: reference';
+
+CREATE TABLE wallet.issuer_kind (
+    issuer_code text NOT NULL,
+    kind_code text NOT NULL,
+    withdrawn_at timestamp with time zone,
+    CONSTRAINT issuer_kind_pkey PRIMARY KEY (issuer_code, kind_code)
+);
+COMMENT ON TABLE wallet.issuer_kind IS 'Which issuer is entitled to which kind. distribution: reference';
+
+CREATE TABLE wallet.issuer_reference (
+    reference_digest bytea NOT NULL,
+    body_digest bytea NOT NULL,
+    person_id uuid NOT NULL,
+    certificate_id uuid NOT NULL,
+    CONSTRAINT issuer_reference_pkey PRIMARY KEY (reference_digest),
+    CONSTRAINT issuer_reference_body_digest_check CHECK (length(body_digest) = 32),
+    CONSTRAINT issuer_reference_reference_digest_check CHECK (length(reference_digest) = 32)
+);
+COMMENT ON TABLE wallet.issuer_reference IS 'What an issuer asked for under its own reference, so that asking again issues nothing new. distribution: reference_digest';
+
+CREATE TABLE wallet.kind (
+    kind_code text NOT NULL,
+    name_zh text NOT NULL,
+    name_en text NOT NULL,
+    fields jsonb NOT NULL,
+    valid_days integer,
+    face_colour text NOT NULL,
+    layout text NOT NULL,
+    CONSTRAINT kind_pkey PRIMARY KEY (kind_code),
+    CONSTRAINT kind_fields_check CHECK (jsonb_typeof(fields) = 'array'::text),
+    CONSTRAINT kind_kind_code_check CHECK (kind_code ~ '^[0-9A-Z]{18}[0-9]{3}$'::text),
+    CONSTRAINT kind_layout_check CHECK (layout = ANY (ARRAY['card'::text, 'booklet'::text, 'sheet'::text])),
+    CONSTRAINT kind_valid_days_check CHECK (valid_days >= 1)
+);
+COMMENT ON TABLE wallet.kind IS 'Kinds of certificates and the attributes each carries. distribution: reference';
+
+CREATE TABLE wallet.scenario (
+    scenario_code text NOT NULL,
+    edition smallint NOT NULL,
+    name_zh text NOT NULL,
+    name_en text NOT NULL,
+    CONSTRAINT scenario_pkey PRIMARY KEY (scenario_code),
+    CONSTRAINT scenario_scenario_code_check CHECK (scenario_code ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$'::text)
+);
+COMMENT ON TABLE wallet.scenario IS 'For what a venue may look at certificates. distribution: reference';
+
+CREATE TABLE wallet.scenario_edition (
+    scenario_code text NOT NULL,
+    edition smallint NOT NULL,
+    purpose_zh text NOT NULL,
+    purpose_en text NOT NULL,
+    CONSTRAINT scenario_edition_pkey PRIMARY KEY (scenario_code, edition),
+    CONSTRAINT scenario_edition_edition_check CHECK (edition >= 1)
+);
+COMMENT ON TABLE wallet.scenario_edition IS 'What people were told a scenario is for; never rewritten, so that the ledger says what was said. distribution: reference';
+
+CREATE TABLE wallet.scenario_field (
+    scenario_code text NOT NULL,
+    kind_code text NOT NULL,
+    fields text[] NOT NULL,
+    CONSTRAINT scenario_field_pkey PRIMARY KEY (scenario_code, kind_code),
+    CONSTRAINT scenario_field_fields_check CHECK (cardinality(fields) >= 1)
+);
+COMMENT ON TABLE wallet.scenario_field IS 'Which fields of which kind a scenario may see. distribution: reference';
+
+CREATE TABLE wallet.use (
+    person_id uuid NOT NULL,
+    code_hash bytea NOT NULL,
+    used_at timestamp with time zone NOT NULL,
+    use_id uuid NOT NULL,
+    device_id uuid NOT NULL,
+    venue_id uuid NOT NULL,
+    scenario_code text NOT NULL,
+    scenario_edition smallint NOT NULL,
+    certificate_id uuid NOT NULL,
+    kind_code text NOT NULL,
+    route text NOT NULL,
+    outcome text NOT NULL,
+    fields text[] NOT NULL,
+    CONSTRAINT use_pkey PRIMARY KEY (person_id, code_hash),
+    CONSTRAINT only_a_yes_gives_fields CHECK (outcome = 'valid'::text OR cardinality(fields) = 0),
+    CONSTRAINT use_code_hash_check CHECK (length(code_hash) = 32),
+    CONSTRAINT use_outcome_check CHECK (outcome = ANY (ARRAY['valid'::text, 'revoked'::text, 'suspended'::text, 'superseded'::text, 'not_yet_valid'::text, 'certificate_expired'::text])),
+    CONSTRAINT use_route_check CHECK (route = ANY (ARRAY['code'::text, 'ask'::text]))
+);
+CREATE INDEX use_by_time ON wallet.use USING btree (person_id, used_at DESC, code_hash DESC);
+COMMENT ON TABLE wallet.use IS 'Who saw which fields of whom, when and for what. distribution: person';
+
+CREATE TABLE wallet.venue (
+    venue_id uuid NOT NULL,
+    sort text NOT NULL,
+    credit_code text NOT NULL,
+    name_zh text NOT NULL,
+    name_en text NOT NULL,
+    district text NOT NULL,
+    address text NOT NULL,
+    CONSTRAINT venue_pkey PRIMARY KEY (venue_id),
+    CONSTRAINT venue_sort_check CHECK (sort = ANY (ARRAY['hospital'::text, 'school'::text, 'station'::text, 'museum'::text, 'scenic_spot'::text, 'amusement_park'::text]))
+);
+COMMENT ON TABLE wallet.venue IS 'Organisations that verify certificates. distribution: reference';
+
+CREATE TABLE wallet.venue_scenario (
+    venue_id uuid NOT NULL,
+    scenario_code text NOT NULL,
+    CONSTRAINT venue_scenario_pkey PRIMARY KEY (venue_id, scenario_code)
+);
+COMMENT ON TABLE wallet.venue_scenario IS 'Which scenarios an operator granted a venue. distribution: reference';
+
+CREATE TABLE gateway.account (
+    account_id uuid NOT NULL,
+    phone bytea NOT NULL,
+    phone_digest bytea NOT NULL,
+    language text NOT NULL,
+    person_id uuid,
+    real_name_checked_at timestamp with time zone,
+    real_name_serial text,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT account_pkey PRIMARY KEY (account_id),
+    CONSTRAINT a_person_was_checked CHECK ((person_id IS NULL) = (real_name_checked_at IS NULL)),
+    CONSTRAINT account_language_check CHECK (language = ANY (ARRAY['zh'::text, 'en'::text])),
+    CONSTRAINT account_phone_digest_check CHECK (length(phone_digest) = 32),
+    CONSTRAINT account_real_name_serial_check CHECK (length(real_name_serial) <= 128)
+);
+COMMENT ON TABLE gateway.account IS 'An account, its sealed phone, and its person once the real name was checked. distribution: account_id';
+
+CREATE TABLE gateway.account_chat (
+    account_id uuid NOT NULL,
+    openid_digest bytea NOT NULL,
+    openid bytea NOT NULL,
+    linked_at timestamp with time zone NOT NULL,
+    CONSTRAINT account_chat_pkey PRIMARY KEY (account_id, openid_digest),
+    CONSTRAINT account_chat_openid_digest_check CHECK (length(openid_digest) = 32)
+);
+COMMENT ON TABLE gateway.account_chat IS 'The chat platform''s users linked to an account, sealed. distribution: account_id';
+
+CREATE TABLE gateway.assertion (
+    client_id text NOT NULL,
+    jti_digest bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT assertion_pkey PRIMARY KEY (client_id, jti_digest),
+    CONSTRAINT assertion_jti_digest_check CHECK (length(jti_digest) = 32)
+);
+CREATE INDEX assertion_expiry ON gateway.assertion USING btree (expires_at);
+COMMENT ON TABLE gateway.assertion IS 'Assertions that machines have used, so that none is used twice. distribution: client_id';
+
+CREATE TABLE gateway.challenge (
+    challenge_id uuid NOT NULL,
+    audience text NOT NULL,
+    phone_digest bytea NOT NULL,
+    code_digest bytea NOT NULL,
+    language text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT challenge_pkey PRIMARY KEY (challenge_id),
+    CONSTRAINT challenge_audience_check CHECK (audience = ANY (ARRAY['resident'::text, 'department'::text, 'operator'::text])),
+    CONSTRAINT challenge_code_digest_check CHECK (length(code_digest) = 32),
+    CONSTRAINT challenge_language_check CHECK (language = ANY (ARRAY['zh'::text, 'en'::text])),
+    CONSTRAINT challenge_phone_digest_check CHECK (length(phone_digest) = 32),
+    CONSTRAINT five_attempts CHECK (attempts >= 0 AND attempts <= 5)
+);
+CREATE INDEX challenge_expiry ON gateway.challenge USING btree (expires_at);
+COMMENT ON TABLE gateway.challenge IS 'A one-time code that was sent to a phone, as keyed digests. distribution: challenge_id';
+
+CREATE TABLE gateway.chat_account (
+    openid_digest bytea NOT NULL,
+    account_id uuid NOT NULL,
+    CONSTRAINT chat_account_pkey PRIMARY KEY (openid_digest),
+    CONSTRAINT chat_account_openid_digest_check CHECK (length(openid_digest) = 32)
+);
+COMMENT ON TABLE gateway.chat_account IS 'Which account the chat platform''s user of this keyed digest is linked to. distribution: openid_digest';
+
+CREATE TABLE gateway.client (
+    client_id text NOT NULL,
+    audience text NOT NULL,
+    subject_id uuid NOT NULL,
+    venue_id uuid,
+    public_keys text NOT NULL,
+    grant_id uuid NOT NULL,
+    disabled_at timestamp with time zone,
+    CONSTRAINT client_pkey PRIMARY KEY (client_id),
+    CONSTRAINT a_device_is_of_a_venue CHECK ((audience = 'venue'::text) = (venue_id IS NOT NULL)),
+    CONSTRAINT client_audience_check CHECK (audience = ANY (ARRAY['venue'::text, 'department'::text])),
+    CONSTRAINT client_client_id_check CHECK (length(client_id) >= 1 AND length(client_id) <= 64)
+);
+COMMENT ON TABLE gateway.client IS 'A machine that proves itself by its own key: a venue''s device or a department''s system. distribution: reference';
+
+CREATE TABLE gateway.department (
+    department_id uuid NOT NULL,
+    slug text NOT NULL,
+    name_zh text NOT NULL,
+    name_en text NOT NULL,
+    CONSTRAINT department_pkey PRIMARY KEY (department_id),
+    CONSTRAINT department_slug_key UNIQUE (slug),
+    CONSTRAINT department_slug_check CHECK (slug ~ '^[a-z][a-z0-9_]{1,39}$'::text)
+);
+COMMENT ON TABLE gateway.department IS 'A department of the city. distribution: reference';
+
+CREATE TABLE gateway.department_app (
+    slug text NOT NULL,
+    department_id uuid NOT NULL,
+    manifest jsonb NOT NULL,
+    state text NOT NULL,
+    version integer NOT NULL,
+    registered_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT department_app_pkey PRIMARY KEY (slug),
+    CONSTRAINT department_app_slug_check CHECK (slug ~ '^[a-z][a-z0-9-]{1,39}$'::text),
+    CONSTRAINT department_app_state_check CHECK (state = ANY (ARRAY['registered'::text, 'live'::text, 'suspended'::text])),
+    CONSTRAINT department_app_version_check CHECK (version >= 1)
+);
+COMMENT ON TABLE gateway.department_app IS 'A department''s own app behind the entrance, as its manifest told. distribution: reference';
+
+CREATE TABLE gateway.ended_session (
+    session_id uuid NOT NULL,
+    until timestamp with time zone NOT NULL,
+    CONSTRAINT ended_session_pkey PRIMARY KEY (session_id)
+);
+CREATE INDEX ended_session_until ON gateway.ended_session USING btree (until);
+COMMENT ON TABLE gateway.ended_session IS 'Sessions and machine grants that ended before their last token did. distribution: session_id';
+
+CREATE TABLE gateway.person_account (
+    person_id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    CONSTRAINT person_account_pkey PRIMARY KEY (person_id)
+);
+COMMENT ON TABLE gateway.person_account IS 'Which account is this person''s. distribution: person';
+
+CREATE TABLE gateway.phone_account (
+    phone_digest bytea NOT NULL,
+    account_id uuid NOT NULL,
+    CONSTRAINT phone_account_pkey PRIMARY KEY (phone_digest),
+    CONSTRAINT phone_account_phone_digest_check CHECK (length(phone_digest) = 32)
+);
+COMMENT ON TABLE gateway.phone_account IS 'Which account signs in with the phone of this keyed digest. distribution: phone_digest';
+
+CREATE TABLE gateway.session (
+    subject_id uuid NOT NULL,
+    session_id uuid NOT NULL,
+    audience text NOT NULL,
+    device bytea NOT NULL,
+    family_digest bytea NOT NULL,
+    refresh_digest bytea NOT NULL,
+    previous_digest bytea,
+    refreshed_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT session_pkey PRIMARY KEY (subject_id, session_id),
+    CONSTRAINT session_audience_check CHECK (audience = ANY (ARRAY['resident'::text, 'mini'::text, 'department'::text, 'operator'::text])),
+    CONSTRAINT session_family_digest_check CHECK (length(family_digest) = 32),
+    CONSTRAINT session_previous_digest_check CHECK (length(previous_digest) = 32),
+    CONSTRAINT session_refresh_digest_check CHECK (length(refresh_digest) = 32)
+);
+CREATE INDEX session_expiry ON gateway.session USING btree (expires_at);
+COMMENT ON TABLE gateway.session IS 'A signed-in device of an account or of a member of staff. distribution: subject_id';
+
+CREATE TABLE gateway.staff (
+    staff_id uuid NOT NULL,
+    phone_digest bytea NOT NULL,
+    identity bytea NOT NULL,
+    role text NOT NULL,
+    department_id uuid,
+    office_id uuid,
+    disabled_at timestamp with time zone,
+    CONSTRAINT staff_pkey PRIMARY KEY (staff_id),
+    CONSTRAINT staff_phone_digest_key UNIQUE (phone_digest),
+    CONSTRAINT a_desk_is_in_an_office CHECK ((role = 'desk'::text) = (office_id IS NOT NULL)),
+    CONSTRAINT operators_stand_above_departments CHECK ((role = 'operator'::text) = (department_id IS NULL)),
+    CONSTRAINT staff_phone_digest_check CHECK (length(phone_digest) = 32),
+    CONSTRAINT staff_role_check CHECK (role = ANY (ARRAY['desk'::text, 'issuer'::text, 'operator'::text]))
+);
+COMMENT ON TABLE gateway.staff IS 'Who works at a desk, issues for a department or operates the city; name and phone sealed. distribution: reference';
+
+ALTER TABLE notifications.attempt ADD CONSTRAINT attempt_bucket_message_id_channel_fkey FOREIGN KEY (bucket, message_id, channel) REFERENCES notifications.delivery(bucket, message_id, channel);
+ALTER TABLE notifications.delivery ADD CONSTRAINT delivery_bucket_message_id_fkey FOREIGN KEY (bucket, message_id) REFERENCES notifications.message(bucket, message_id);
+ALTER TABLE appointments.office_service ADD CONSTRAINT office_service_office_id_fkey FOREIGN KEY (office_id) REFERENCES appointments.office(office_id);
+ALTER TABLE appointments.office_service ADD CONSTRAINT office_service_service_id_fkey FOREIGN KEY (service_id) REFERENCES appointments.service(service_id);
+ALTER TABLE appointments.place ADD CONSTRAINT place_slot_id_fkey FOREIGN KEY (slot_id) REFERENCES appointments.slot(slot_id);
+ALTER TABLE appointments.slot ADD CONSTRAINT slot_office_id_fkey FOREIGN KEY (office_id) REFERENCES appointments.office(office_id);
+ALTER TABLE appointments.slot ADD CONSTRAINT slot_service_id_fkey FOREIGN KEY (service_id) REFERENCES appointments.service(service_id);
+ALTER TABLE wallet.certificate ADD CONSTRAINT certificate_issuer_code_kind_code_fkey FOREIGN KEY (issuer_code, kind_code) REFERENCES wallet.issuer_kind(issuer_code, kind_code);
+ALTER TABLE wallet.certificate ADD CONSTRAINT state_is_of_last_change FOREIGN KEY (person_id, certificate_id, last_change, state, is_of_last) REFERENCES wallet.certificate_change(person_id, certificate_id, seq, to_state, is_last);
+ALTER TABLE wallet.certificate_change ADD CONSTRAINT change_continues FOREIGN KEY (person_id, certificate_id, from_seq, from_state, had_successor) REFERENCES wallet.certificate_change(person_id, certificate_id, seq, to_state, is_last);
+ALTER TABLE wallet.device ADD CONSTRAINT device_venue_id_fkey FOREIGN KEY (venue_id) REFERENCES wallet.venue(venue_id);
+ALTER TABLE wallet.issuer_kind ADD CONSTRAINT issuer_kind_issuer_code_fkey FOREIGN KEY (issuer_code) REFERENCES wallet.issuer(issuer_code);
+ALTER TABLE wallet.issuer_kind ADD CONSTRAINT issuer_kind_kind_code_fkey FOREIGN KEY (kind_code) REFERENCES wallet.kind(kind_code);
+ALTER TABLE wallet.scenario ADD CONSTRAINT scenario_scenario_code_edition_fkey FOREIGN KEY (scenario_code, edition) REFERENCES wallet.scenario_edition(scenario_code, edition);
+ALTER TABLE wallet.scenario_field ADD CONSTRAINT scenario_field_kind_code_fkey FOREIGN KEY (kind_code) REFERENCES wallet.kind(kind_code);
+ALTER TABLE wallet.scenario_field ADD CONSTRAINT scenario_field_scenario_code_fkey FOREIGN KEY (scenario_code) REFERENCES wallet.scenario(scenario_code);
+ALTER TABLE wallet.venue_scenario ADD CONSTRAINT venue_scenario_scenario_code_fkey FOREIGN KEY (scenario_code) REFERENCES wallet.scenario(scenario_code);
+ALTER TABLE wallet.venue_scenario ADD CONSTRAINT venue_scenario_venue_id_fkey FOREIGN KEY (venue_id) REFERENCES wallet.venue(venue_id);
+ALTER TABLE gateway.account_chat ADD CONSTRAINT account_chat_account_id_fkey FOREIGN KEY (account_id) REFERENCES gateway.account(account_id);
+ALTER TABLE gateway.department_app ADD CONSTRAINT department_app_department_id_fkey FOREIGN KEY (department_id) REFERENCES gateway.department(department_id);
+ALTER TABLE gateway.staff ADD CONSTRAINT staff_department_id_fkey FOREIGN KEY (department_id) REFERENCES gateway.department(department_id);
