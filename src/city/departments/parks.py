@@ -76,6 +76,7 @@ class Parks:
             [
                 web.get(HEALTH_PATH, self.health, allow_head=False),
                 web.get("/parks", self._for_caller(self.parks), allow_head=False),
+                web.get("/me", self._for_caller(self.me), allow_head=False),
                 web.get("/me/visits", self._for_caller(self.visits), allow_head=False),
                 web.post("/me/visits", self._for_caller(self.note_visit)),
                 web.get("/slow", self._for_caller(self.slow), allow_head=False),
@@ -98,6 +99,10 @@ class Parks:
 
     async def parks(self, _request: web.Request, _caller: Caller) -> web.Response:
         return _answer({"parks": PARKS})
+
+    async def me(self, _request: web.Request, caller: Caller) -> web.Response:
+        """What the entrance said of this call: for showing how little a department learns."""
+        return _answer({"claims": caller.claims, "token_digest": caller.token_digest})
 
     async def visits(self, _request: web.Request, caller: Caller) -> web.Response:
         """The latest visits of this subject, newest first."""

@@ -10,6 +10,7 @@ import binascii
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any, Final
 
 import jwt
@@ -44,9 +45,12 @@ log = get_logger(__name__)
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """A person as this department knows them: a pairwise subject."""
+    """A person as this department knows them: a pairwise subject. `claims` is all that was said of this call."""
 
     subject: str
+    claims: Mapping[str, Any]
+    token_digest: str
+    """SHA-256 of the token in hexadecimal digits: which token it was, for whoever has it."""
 
 
 class TokenChecker:
@@ -73,7 +77,7 @@ class TokenChecker:
         key = await self._key(_key_id(text))
         claims = self._claims(text, key)
         self._note_use(claims)
-        return Caller(claims["sub"])
+        return Caller(claims["sub"], claims, sha256(text.encode()).hexdigest())
 
     def _claims(self, text: str, key: ec.EllipticCurvePublicKey) -> Mapping[str, Any]:
         try:

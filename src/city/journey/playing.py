@@ -1,0 +1,43 @@
+"""The acts of the journey, in order."""
+
+import msgspec
+
+from city.journey import (
+    booking,
+    from_mini_program,
+    issuing,
+    looking_back,
+    opening_app,
+    showing,
+    signing_in,
+    tidying,
+    verifying,
+)
+from city.journey.calling import Caller, open_http
+from city.journey.stage import Stage, now, somebody
+from city.journey.telling import Broken, Story
+from gateway.demo.cast import Cast
+
+
+async def play(url: str, story: Story) -> None:
+    """Play the whole journey against the city at `url`. Raises Broken at the first broken promise, CityAway."""
+    async with open_http() as http:
+        city = Caller(http, url, story)
+        answer = await city.ask("GET", "/demo/cast", status=None)
+        if answer.status != 200:
+            raise Broken("the city was started as a demo, and says who can be played", "200", answer.words())
+        await play_with(Stage(story, city, msgspec.convert(answer.content, Cast)))
+
+
+async def play_with(stage: Stage) -> None:
+    """One person's way through all acts; what one act hands out, the later ones need."""
+    person, since = somebody(stage.cast), now()
+    issued = await issuing.play(stage, person)
+    me = await signing_in.play(stage, person)
+    codes = await showing.play(stage, person, me, issued)
+    seen, station = await verifying.play(stage, person, me, issued, codes)
+    await looking_back.play(stage, me, issued, seen, since=since)
+    booked = await booking.play(stage, me)
+    await opening_app.play(stage, person, me)
+    await from_mini_program.play(stage, person, me, issued, station, booked)
+    await tidying.play(stage, me, issued, station, booked)

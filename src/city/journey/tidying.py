@@ -1,0 +1,50 @@
+"""The last act: everything of the journey is taken back, which is a promise too."""
+
+from typing import Final
+from uuid import uuid4
+
+from city.journey import calling
+from city.journey.booking import Booked
+from city.journey.calling import until
+from city.journey.issuing import IDENTITY_CARD
+from city.journey.showing import SCENARIO_OF, ask_for_code
+from city.journey.signing_in import SignedIn
+from city.journey.stage import Issued, Stage
+from city.journey.verifying import Gate
+
+HEARD_WITHIN_SECONDS: Final = 6.0
+"""A session that ended is refused within a second; where the hint is lost, within five."""
+
+
+async def play(stage: Stage, me: SignedIn, issued: dict[str, Issued], station: list[Gate], booked: Booked) -> None:
+    """Cancel, revoke, sign out."""
+    story = stage.story
+    story.act("Everything is taken back")
+    with story.step("The resident cancels"):
+        await me.phone.forget()
+        cancelled = (await me.app.ask("DELETE", f"/resident/bookings/{booked.booking_id}")).content
+        story.equal("the place is given back", expected="cancelled", seen=cancelled["stage"])
+        await me.phone.await_sms("an SMS says so", "取消", booked.office)
+    card = issued[IDENTITY_CARD]
+    with story.step("The departments revoke what they issued"):
+        text = (await ask_for_code(me.app, card, SCENARIO_OF[IDENTITY_CARD]))["text"]
+        for one in issued.values():
+            department = await calling.machine(stage.city, one.department, issuer=stage.cast.issuer)
+            path = f"/department/certificates/{one.certificate_id}/revoke"
+            revoked = (await department.post(path, {"reason": "issued_in_error"})).content
+            story.equal(f"the {one.name_zh} is revoked", expected="revoked", seen=revoked["state"])
+        verdict = (await station[0].scan(text, str(uuid4()))).content
+        story.equal(
+            "the very next scan hears so, also of a code shown before",
+            expected=("revoked", {}),
+            seen=(verdict["verdict"], verdict["fields"]),
+        )
+    with story.step("The resident signs out"):
+        await me.app.post("/resident/sign-out", status=204)
+
+        async def look() -> str | None:
+            answer = await me.app.ask("GET", "/resident/me", status=None)
+            return answer.code if answer.status == 401 else None
+
+        refused = await until(look, within_seconds=HEARD_WITHIN_SECONDS)
+        story.equal("the token is good no more", expected="access.token_revoked", seen=refused)

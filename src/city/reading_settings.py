@@ -1,0 +1,30 @@
+"""The settings of a command, or a plain sentence about the variable that is wrong."""
+
+import difflib
+from collections.abc import Mapping
+
+from city.environment import DEMO_DEPARTMENT_PORT, PREFIX, STANDIN_PORT
+from city.errors import CannotStart
+from kernel.settings import Settings, SettingsRefused, load
+
+KNOWN = frozenset(
+    {STANDIN_PORT, DEMO_DEPARTMENT_PORT, *(PREFIX + field.upper() for field in Settings.__struct_fields__)}
+)
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """`kernel.settings.load`, refusing in words. Raises CannotStart."""
+    unknown = next((name for name in environ if name.startswith(PREFIX) and name not in KNOWN), None)
+    if unknown:
+        near = difflib.get_close_matches(unknown, KNOWN, n=1)
+        raise CannotStart(
+            f"There is no setting {unknown}{f'; did you mean {near[0]}?' if near else '.'}",
+            "Correct that variable or unset it; docs/SETTINGS.md lists them all.",
+        )
+    try:
+        return load(environ)
+    except SettingsRefused as reason:
+        raise CannotStart(
+            f"The environment does not make valid settings: {reason}",
+            "Correct or unset that variable; docs/SETTINGS.md lists them all.",
+        ) from None

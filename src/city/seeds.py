@@ -1,0 +1,300 @@
+"""The demo city, planted: the same people, certificates, venues and desks in every city, each with the same ids.
+
+Planting what is planted changes nothing, and what was broken off is completed. Everything goes in by the doors its
+packages have: operators' catalogues, departments' registers, offices' hours. Nobody has an account yet: people sign in.
+"""
+
+import sys
+from collections.abc import AsyncIterator, Iterator
+from datetime import date
+from itertools import groupby
+from typing import Final
+from uuid import UUID, uuid5
+
+import msgspec
+
+from appointments import model as desks
+from appointments.offices import offering
+from city.demo.certificates import all_holdings
+from city.demo.clients import DemoKeys, department_client, device_client
+from city.demo.departments import DEPARTMENT_BY_SLUG, DEPARTMENTS
+from city.demo.kinds import KINDS
+from city.demo.model import Holding, Kind, Person, Venue
+from city.demo.model import Staff as DemoStaff
+from city.demo.offices import OFFICES, SERVICES
+from city.demo.scenarios import SCENARIOS
+from city.demo.staff import STAFF
+from city.demo.venues import VENUES
+from city.departments.serving import MANIFEST, PORT_VARIABLE
+from city.progress import Progress
+from gateway.clients import proving
+from gateway.clients.model import PublicKey
+from gateway.departments import onboarding
+from gateway.departments.model import State
+from gateway.parts import CityParts
+from gateway.residents.accounts import Accounts
+from gateway.residents.model import Phone
+from gateway.staff import staffing
+from gateway.staff.model import StaffMember, StaffRole
+from kernel.clock import in_shanghai
+from kernel.ids import DepartmentId, DeviceId, StaffId, VenueId
+from kernel.people import Identity
+from kernel.settings import Settings
+from wallet import model as wallet
+from wallet.departments.issue_policy import IssueRequest
+from wallet.errors import CertificateNotFound
+from wallet.operators import cataloguing
+
+ACTOR: Final = "system:seeds"
+DEPARTMENTS_PORT_AFTER: Final = 2
+"""The demo departments answer so many ports after the web process (`city.environment`)."""
+_IDS: Final = UUID("8c1f5a52-3c0e-5d0b-9a57-6f1f64f0c7a1")
+"""The namespace (RFC 9562 §5.5) of everything the demo names by a slug."""
+
+
+def department_id_of(slug: str) -> DepartmentId:
+    return DepartmentId(uuid5(_IDS, f"department/{slug}"))
+
+
+def venue_id_of(slug: str) -> VenueId:
+    return VenueId(uuid5(_IDS, f"venue/{slug}"))
+
+
+def device_id_of(slug: str) -> DeviceId:
+    return DeviceId(uuid5(_IDS, f"device/{slug}"))
+
+
+def staff_id_of(key: str) -> StaffId:
+    return StaffId(uuid5(_IDS, f"staff/{key}"))
+
+
+async def plant(settings: Settings) -> None:
+    """Plant the whole demo city; see the module."""
+    progress = Progress(sys.stdout)
+    parts = await CityParts.open(settings, process="seed")
+    try:
+        with progress.step("departments, kinds, scenarios, venues and staff"):
+            await _plant_catalogue(parts)
+            await _plant_staff(parts)
+            await _plant_clients(parts)
+            await _join_parks(parts, settings)
+        with progress.step("certificates") as step:
+            total = 0
+            async for issued in _issue(parts):
+                total += issued
+                step.tick(f"{total} issued")
+            step.outcome = f"{total} issued" if total else "all there"
+        with progress.step("offices and their hours") as step:
+            step.outcome = f"{await _plant_offices(parts)} new slots"
+    finally:
+        await parts.close()
+
+
+async def _plant_catalogue(parts: CityParts) -> None:
+    """Departments, and what operators say there is; one transaction each, that is all reference tables."""
+    now = parts.clock.now()
+    async with parts.db.transaction() as conn:
+        for one in DEPARTMENTS:
+            department_id = department_id_of(one.slug)
+            await onboarding.put_department(
+                conn, department_id, slug=one.slug, name_zh=one.name_zh, name_en=one.name_en
+            )
+    async with parts.db.transaction() as conn:
+        for kind in KINDS:
+            await cataloguing.put_kind(conn, _kind(kind))
+        for one in DEPARTMENTS:
+            codes = frozenset(kind.code for kind in KINDS if kind.department == one.slug)
+            words = wallet.Words(one.name_zh, one.name_en)
+            issuer = wallet.Issuer(one.uscc, department_id_of(one.slug), words, codes)
+            await cataloguing.put_issuer(conn, issuer, now=now)
+        for scenario in _scenarios():
+            await cataloguing.put_scenario(conn, scenario)
+        for venue in VENUES:
+            await cataloguing.put_venue(conn, _venue(venue))
+            for device in venue.devices:
+                words = wallet.Words(device.name_zh, device.name_en)
+                await cataloguing.put_device(conn, device_id_of(device.slug), venue_id_of(venue.slug), words)
+    await parts.snapshots.read_all()
+
+
+def _kind(kind: Kind) -> wallet.Kind:
+    fields = tuple(
+        wallet.Field(
+            field.name,
+            field.label_zh,
+            field.label_en,
+            wallet.FieldType(field.type.value),
+            wallet.Sensitivity(field.sensitivity.value),
+        )
+        for field in kind.fields
+    )
+    words = wallet.Words(kind.name_zh, kind.name_en)
+    return wallet.Kind(kind.code, words, fields, kind.valid_days, kind.face_colour, kind.layout.value)
+
+
+def _scenarios() -> Iterator[wallet.Scenario]:
+    for one in SCENARIOS:
+        yield wallet.Scenario(
+            scenario_code=one.code,
+            edition=cataloguing.FIRST_EDITION,
+            name=wallet.Words(one.name_zh, one.name_en),
+            purpose=wallet.Words(one.purpose_zh, one.purpose_en),
+            grants={grant.kind_code: grant.fields for grant in one.grants},
+        )
+
+
+def _venue(venue: Venue) -> wallet.Venue:
+    return wallet.Venue(
+        venue_id=venue_id_of(venue.slug),
+        sort=venue.sort.value,
+        credit_code=venue.uscc,
+        name=wallet.Words(venue.name_zh, venue.name_en),
+        district=venue.district,
+        address=venue.address,
+        scenario_codes=frozenset(venue.scenarios),
+    )
+
+
+async def _plant_staff(parts: CityParts) -> None:
+    accounts = Accounts(parts.keys)
+    async with parts.db.transaction() as conn:
+        for one in STAFF:
+            member, phone = _member(one), Phone(one.phone)
+            if await staffing.find_by_phone(conn, accounts, phone, member.role.audience) != member:
+                await staffing.put_staff(conn, parts.keys, member, name=one.name, phone=phone)
+
+
+def _member(one: DemoStaff) -> StaffMember:
+    return StaffMember(
+        staff_id_of(one.key),
+        StaffRole(one.role.value),
+        None if one.department is None else department_id_of(one.department),
+        None if one.office is None else desks.office_id_of(one.office),
+    )
+
+
+async def _plant_clients(parts: CityParts) -> None:
+    """The public keys of every department's system and every venue's device; the private ones are nobody's row."""
+    demo_keys = DemoKeys(parts.keys)
+
+    def keys_of(client_id: str) -> list[PublicKey]:
+        return [msgspec.convert(demo_keys.public_jwk(client_id), PublicKey)]
+
+    async with parts.db.transaction() as conn:
+        for one in DEPARTMENTS:
+            client_id = department_client(one.slug)
+            department_id = department_id_of(one.slug)
+            await proving.put_department_system(conn, parts.clock, client_id, department_id, keys_of(client_id))
+        for venue in VENUES:
+            for device in venue.devices:
+                client_id = device_client(device.slug)
+                ids = device_id_of(device.slug), venue_id_of(venue.slug)
+                await proving.put_device(conn, parts.clock, client_id, *ids, keys_of(client_id))
+
+
+async def _join_parks(parts: CityParts, settings: Settings) -> None:
+    """Register the parks department's manifest and let it go live; filed anew only when it, or its address, changed."""
+    variables = {PORT_VARIABLE: str(settings.port + DEPARTMENTS_PORT_AFTER)}
+    manifest = onboarding.read_file(MANIFEST, variables=variables)
+    known = next((one for one in await onboarding.every_app(parts.db) if one.manifest.slug == manifest.slug), None)
+    if known is None or known.manifest != manifest:
+        known = await onboarding.register(parts.db, parts.clock, manifest, actor=ACTOR)
+    if known.state is State.REGISTERED:
+        await onboarding.go_live(parts.db, parts.clock, manifest.slug, actor=ACTOR)
+
+
+async def _issue(parts: CityParts) -> AsyncIterator[int]:
+    """Load each department's register; yields how many certificates each issued now."""
+    today = await _first_day(parts)
+    for slug, held in groupby(_by_department(today), key=lambda pair: pair[1].department):
+        requests = [_request(person, holding) for person, holding in held]
+        if await _is_issued(parts, requests[-1]):
+            continue
+        department_id, catalogue = department_id_of(slug), parts.wallet.catalogue()
+        issued = await parts.wallet.issuing.issue_many(
+            parts.db, parts.clock, catalogue, department_id, requests, actor=ACTOR
+        )
+        yield len(issued)
+
+
+def _by_department(today: date) -> list[tuple[Person, Holding]]:
+    """Every certificate in the order in which it is issued, always the same."""
+    order = {one.slug: place for place, one in enumerate(DEPARTMENTS)}
+    return sorted(all_holdings(today), key=lambda pair: order[pair[1].department])
+
+
+async def _first_day(parts: CityParts) -> date:
+    """The day the certificates are as of: that of the first one, if planting has begun before."""
+    today = in_shanghai(parts.clock.now()).date()
+    person, holding = _by_department(today)[0]
+    try:
+        issuer = parts.wallet.catalogue().issuers[DEPARTMENT_BY_SLUG[holding.department].uscc]
+        first = await parts.wallet.issuing.find(parts.db, issuer, _request(person, holding).reference)
+    except CertificateNotFound:
+        return today
+    return in_shanghai(first.issued_at).date()
+
+
+async def _is_issued(parts: CityParts, request: IssueRequest) -> bool:
+    """Whether a certificate is there. Registers are loaded in batches and in order: the last one comes last."""
+    [issuer] = [one for one in parts.wallet.catalogue().issuers.values() if request.kind_code in one.kind_codes]
+    try:
+        await parts.wallet.issuing.find(parts.db, issuer, request.reference)
+    except CertificateNotFound:
+        return False
+    return True
+
+
+def _request(person: Person, holding: Holding) -> IssueRequest:
+    return IssueRequest(
+        reference=holding.issuer_reference,
+        kind_code=holding.kind_code,
+        holder=Identity(id_number=person.id_number, name=person.name),
+        values=dict(holding.values),
+        valid_from=holding.valid_from,
+        valid_until=holding.valid_until,
+        serial=holding.serial,
+    )
+
+
+async def _plant_offices(parts: CityParts) -> int:
+    """Offices, services and weekly hours, and the slots of the coming two weeks; how many slots were made."""
+    await offering.plant(
+        parts.db,
+        offices=[
+            desks.Office(
+                office_id=desks.office_id_of(one.slug),
+                slug=one.slug,
+                name_zh=one.name_zh,
+                name_en=one.name_en,
+                district=one.district,
+                address=one.address,
+                phone=one.phone,
+            )
+            for one in OFFICES
+        ],
+        services=[
+            desks.Service(
+                service_id=desks.service_id_of(one.slug),
+                slug=one.slug,
+                department=one.department,
+                name_zh=one.name_zh,
+                name_en=one.name_en,
+                bring_zh=one.bring_zh,
+                bring_en=one.bring_en,
+            )
+            for one in SERVICES
+        ],
+        desks=[
+            desks.Desk(
+                office_id=desks.office_id_of(office.slug),
+                service_id=desks.service_id_of(desk.service),
+                slot_minutes=desk.slot_minutes,
+                places=desk.places,
+                openings=tuple(desks.Opening(one.weekday, one.opens, one.closes) for one in desk.openings),
+            )
+            for office in OFFICES
+            for desk in office.desks
+        ],
+    )
+    return await offering.offer_ahead(parts.db, parts.clock)
