@@ -14,7 +14,9 @@ from kernel.clock import StoppedClock
 from kernel.db import Database
 from kernel.migrate import migrate
 from kernel.redis import Redis
-from kernel.sealing import KeyFile, Keys, fresh_key
+from kernel.sealing import KeyFile, Keys, fresh_key, make_key_file
+from kernel.settings import load
+from tests.whole_city import TestCity
 
 MIGRATIONS = Path(__file__).parents[1] / "src" / "gateway" / "migrations"
 TEMPLATE = "template_of_tests"
@@ -82,3 +84,24 @@ def keys() -> Keys:
 def clock() -> StoppedClock:
     """Stands at nine on a Monday morning until the test moves it."""
     return StoppedClock(MONDAY_NINE)
+
+
+@pytest.fixture
+async def city(
+    servers: embedded.Running, database_url: str, redis: Redis, clock: StoppedClock, tmp_path: Path
+) -> AsyncIterator[TestCity]:
+    """A whole city in this process: real servers, no people yet, the demo's short cuts open."""
+    key_file = tmp_path / "keys.json"
+    make_key_file(key_file)
+    settings = load(
+        {
+            "SUISHENBAN_DATABASE_URL": database_url,
+            "SUISHENBAN_REDIS_URL": servers.redis_url,
+            "SUISHENBAN_KEY_FILE": str(key_file),
+            "SUISHENBAN_REQUESTS_PER_MINUTE": "1000000",
+            "SUISHENBAN_DEMO": "true",
+        }
+    )
+    opened = await TestCity.open(settings, clock)
+    yield opened
+    await opened.close()

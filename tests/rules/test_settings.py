@@ -19,7 +19,7 @@ def test_what_is_not_ours_is_left_alone_and_defaults_fill_the_rest() -> None:
 
 
 def test_a_misspelt_variable_stops_the_start() -> None:
-    with pytest.raises(SettingsRefused, match="SUISHENBAN_PROT|prot"):
+    with pytest.raises(SettingsRefused, match=r"SUISHENBAN_PROT|prot"):
         load(GOOD | {"SUISHENBAN_PROT": "1"})
 
 

@@ -1,0 +1,189 @@
+"""Builders for appointments: an office, a service, slots and whoever books them; and what must always agree."""
+
+from datetime import UTC, datetime, time, timedelta
+from uuid import uuid4
+
+import httpx
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.types import Receive, Scope, Send
+
+from appointments.http import HANDLERS
+from appointments.model import (
+    Desk,
+    Office,
+    Opening,
+    Service,
+    Slot,
+    office_id_of,
+    service_id_of,
+    slot_id_of,
+)
+from appointments.offices import offering
+from appointments.parts import Appointments
+from kernel import problems
+from kernel.audience import Signed, router_of
+from kernel.clock import Clock, StoppedClock
+from kernel.db import Database
+from kernel.ids import (
+    BUCKETS,
+    AccountId,
+    BookingId,
+    DepartmentId,
+    OfficeId,
+    PersonId,
+    ServiceId,
+    SessionId,
+    SlotId,
+    StaffId,
+)
+from kernel.principal import Audience, Principal, Resident, Staff
+from kernel.sealing import Keys
+from notifications.outbox import Outbox
+
+THURSDAY_TEN = datetime(2026, 3, 5, 2, 0, tzinfo=UTC)
+"""Thursday 5 March 2026, ten in the morning in Shanghai: three days after the stopped clock's Monday."""
+HALF_AN_HOUR = timedelta(minutes=30)
+
+
+def a_person() -> PersonId:
+    return PersonId(uuid4())
+
+
+def an_id() -> BookingId:
+    return BookingId(uuid4())
+
+
+async def an_office(db: Database, slug: str = "xuhui", *, district: str = "310104") -> OfficeId:
+    office = Office(
+        office_id=office_id_of(slug), slug=slug, name_zh="徐汇区政务服务中心", name_en="Xuhui Service Centre",
+        district=district, address="上海市徐汇区样板路20号", phone="021-00008002",
+    )  # fmt: skip
+    await offering.plant(db, offices=[office])
+    return office.office_id
+
+
+async def a_service(db: Database, slug: str = "passport") -> ServiceId:
+    service = Service(
+        service_id=service_id_of(slug), slug=slug, department="police", name_zh="普通护照换发",
+        name_en="Passport renewal", bring_zh="身份证、旧护照", bring_en="ID card, old passport",
+    )  # fmt: skip
+    await offering.plant(db, services=[service])
+    return service.service_id
+
+
+async def a_slot(
+    db: Database,
+    *,
+    places: int = 3,
+    starts_at: datetime = THURSDAY_TEN,
+    lasts: timedelta = HALF_AN_HOUR,
+    service: str = "passport",
+    office: str = "xuhui",
+    district: str = "310104",
+) -> SlotId:
+    office_id, service_id = await an_office(db, office, district=district), await a_service(db, service)
+    slot = Slot(
+        slot_id=slot_id_of(office_id, service_id, starts_at), office_id=office_id, service_id=service_id,
+        district=district, starts_at=starts_at, ends_at=starts_at + lasts, places=places,
+    )  # fmt: skip
+    await offering.offer(db, [slot])
+    return slot.slot_id
+
+
+def a_desk(office_id: OfficeId, service_id: ServiceId, *, places: int = 2, weekdays: range = range(5)) -> Desk:
+    openings = tuple(Opening(day, time(9), time(11, 30)) for day in weekdays)
+    return Desk(office_id=office_id, service_id=service_id, slot_minutes=30, places=places, openings=openings)
+
+
+async def open_appointments(db: Database, clock: Clock, keys: Keys) -> Appointments:
+    return await Appointments.open(db, clock, Outbox(keys))
+
+
+async def messages(db: Database, template: str) -> int:
+    """How many messages of a text are owed, withdrawn ones left out."""
+    return await db.fetchval(
+        "SELECT count(*) FROM notifications.message WHERE template = $1 AND stage <> 'withdrawn'", template
+    )
+
+
+async def disagreements(db: Database) -> list[tuple[str, object]]:
+    """Everything that must never be: what places and bookings say of each other, and people booked twice."""
+    wrong: list[tuple[str, object]] = []
+    for rule, statement in (
+        (
+            "a booking without its place",
+            """SELECT b.booking_id FROM appointments.booking b LEFT JOIN appointments.place p
+                 ON (p.slot_id, p.seq, p.person_id, p.booking_id) = (b.slot_id, b.seq, b.person_id, b.booking_id)
+                WHERE b.stage <> 'cancelled' AND p.seq IS NULL""",
+        ),
+        (
+            "a taken place without its booking",
+            """SELECT p.slot_id FROM appointments.place p LEFT JOIN appointments.booking b
+                 ON (p.slot_id, p.seq, p.person_id, p.booking_id) = (b.slot_id, b.seq, b.person_id, b.booking_id)
+                WHERE p.booking_id IS NOT NULL AND (b.seq IS NULL OR b.stage = 'cancelled')""",
+        ),
+        (
+            "more or fewer places than the slot has",
+            """SELECT s.slot_id FROM appointments.slot s LEFT JOIN appointments.place p USING (slot_id)
+                GROUP BY s.slot_id, s.places HAVING count(p.seq) <> s.places""",
+        ),
+        (
+            "a person booked twice at one time, or twice for one service",
+            """SELECT a.person_id FROM appointments.booking a JOIN appointments.booking b USING (person_id)
+                WHERE a.booking_id < b.booking_id AND a.stage = 'booked' AND b.stage = 'booked'
+                  AND (a.service_id = b.service_id OR (a.starts_at < b.ends_at AND b.starts_at < a.ends_at))""",
+        ),
+        (
+            "a booking without exactly one confirmation",
+            """SELECT b.booking_id FROM appointments.booking b LEFT JOIN notifications.message m
+                 ON m.key = 'booking_confirmed/' || b.person_id || '/' || b.booking_id || '/1'
+                GROUP BY b.person_id, b.booking_id HAVING count(m.key) <> 1""",
+        ),
+    ):
+        wrong += [(rule, row[0]) for row in await db.fetch(statement)]
+    return wrong
+
+
+async def remind_everybody(appointments: Appointments) -> int:
+    """One round of the worker's reminding beat over every bucket."""
+    return sum([await appointments.remind_due(bucket) for bucket in range(BUCKETS)])
+
+
+async def close_the_day(appointments: Appointments) -> int:
+    return sum([await appointments.close_due(bucket) for bucket in range(BUCKETS)])
+
+
+def at(clock: StoppedClock, moment: datetime) -> None:
+    """Move the clock on to a moment."""
+    assert moment >= clock.now()
+    clock.advance(moment - clock.now())
+
+
+class Wire:
+    """Appointments over HTTP as one principal, behind the routers of their audiences; the edge is tested elsewhere."""
+
+    def __init__(self, appointments: Appointments) -> None:
+        self._appointments = appointments
+
+    def signed_in(self, audience: Audience, principal: Principal) -> httpx.AsyncClient:
+        app = Litestar(
+            [router_of(of, handlers) for of, handlers in HANDLERS.items()],
+            dependencies={"appointments": Provide(lambda: self._appointments, sync_to_thread=False)},
+            exception_handlers=problems.HANDLERS,
+            openapi_config=None,
+        )
+
+        async def with_user(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["user"] = Signed(principal, audience)
+            await app(scope, receive, send)
+
+        transport = httpx.ASGITransport(with_user)  # type: ignore[arg-type]
+        return httpx.AsyncClient(transport=transport, base_url=f"http://city/{audience}")
+
+    def resident(self, person_id: PersonId | None) -> httpx.AsyncClient:
+        return self.signed_in(Audience.RESIDENT, Resident(AccountId(uuid4()), SessionId(uuid4()), person_id))
+
+    def staff(self, office_id: OfficeId | None) -> httpx.AsyncClient:
+        principal = Staff(StaffId(uuid4()), SessionId(uuid4()), DepartmentId(uuid4()), office_id)
+        return self.signed_in(Audience.DEPARTMENT, principal)

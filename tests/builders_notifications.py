@@ -1,0 +1,149 @@
+"""People to tell, promises to keep, and carriers that behave as the outside world does."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import asyncpg
+
+from kernel.clock import Clock
+from kernel.db import Database
+from kernel.ids import MessageId, PersonId
+from kernel.people import People
+from kernel.sealing import Keys
+from notifications import templates
+from notifications.channels.provider import Accepted, RawReceipt, Refused, Sms, SmsProvider, TakeReceipts
+from notifications.model import Reading
+from notifications.outbox import Owed, ToNobody, ToPhone
+from notifications.parts import Notifications
+from notifications.templates import Template
+
+PHONE = "+8613800138000"
+
+VALUES = {
+    "code": "204816",
+    "minutes": "5",
+    "service": "出入境证件办理",
+    "office": "浦东新区出入境接待大厅",
+    "when": "2026-03-05T09:30:00+08:00",
+    "bring": "身份证",
+    "kind": "居民身份证",
+    "state": "suspended",
+    "venue": "虹桥火车站",
+    "fields": "姓名、证件号码",
+    "device": "一部手机",
+    "department": "市人社局",
+    "title": "请补充材料",
+    "body": "请补交学历证明。",
+}
+
+
+def notifications_over(db: Database, clock: Clock, keys: Keys, *providers: SmsProvider) -> Notifications:
+    people = People(keys.sealer("kernel.person"), keys.digester("kernel.id_number"))
+    return Notifications(db, clock, keys, people, providers)
+
+
+def a_promise(
+    template: Template = templates.CERTIFICATE_ISSUED,
+    *,
+    to: PersonId | ToPhone | ToNobody | None = None,
+    key: str | None = None,
+    due_at: datetime,
+    expires_at: datetime | None = None,
+    **values: str,
+) -> Owed:
+    """Something owed, by default an SMS to `PHONE` with a key of its own."""
+    return Owed(
+        caller="tests",
+        key=key or str(uuid4()),
+        to=to or ToPhone(PHONE),
+        template=template,
+        values={name: values.get(name, VALUES[name]) for name in template.placeholders},
+        due_at=due_at,
+        expires_at=expires_at,
+    )
+
+
+async def owe(notifications: Notifications, *owed: Owed) -> list[MessageId]:
+    """Owe each in one transaction; their ids."""
+    now = notifications.clock.now()
+    async with notifications.db.transaction() as conn:
+        return [await notifications.outbox.owe(conn, one, now=now) for one in owed]
+
+
+async def a_person(notifications: Notifications, *, phone: str | None = PHONE) -> PersonId:
+    person_id = PersonId(uuid4())
+    if phone is not None:
+        async with notifications.db.transaction() as conn:
+            await notifications.contacts.remember(conn, person_id, phone, "zh", notifications.clock.now())
+    return person_id
+
+
+class Killed(BaseException):
+    """The worker process is gone: no handler of ours hears of it."""
+
+
+class Carrier:
+    """An SMS provider of the outside world, which remembers what it carried. `answer` decides what it says."""
+
+    def __init__(
+        self, name: str = "carrier", answer: Callable[[Sms], Accepted | Refused | BaseException] | None = None
+    ):
+        self.name = name
+        self.carried: list[Sms] = []
+        self._answer = answer or (lambda sms: Accepted(f"{name}-{sms.reference}"))
+
+    def announce(self) -> None:
+        """It says nothing."""
+
+    async def send(self, sms: Sms) -> Accepted | Refused:
+        self.carried.append(sms)
+        answer = self._answer(sms)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    async def receipts(self, take: TakeReceipts) -> None:
+        await asyncio.Event().wait()
+
+    def receipts_of(self, sms: Sequence[Sms], reading: Reading = Reading.DELIVERED) -> list[RawReceipt]:
+        return [RawReceipt(f"{self.name}-{one.reference}", reading, b"stat:DELIVRD") for one in sms]
+
+
+class SlowCarrier(Carrier):
+    """Says nothing until `let_go` is set."""
+
+    def __init__(self, name: str = "slow") -> None:
+        super().__init__(name)
+        self.let_go = asyncio.Event()
+
+    async def send(self, sms: Sms) -> Accepted | Refused:
+        answer = await super().send(sms)
+        await self.let_go.wait()
+        return answer
+
+
+async def stages(db: Database) -> dict[str, int]:
+    """How many deliveries are at each stage."""
+    rows = await db.fetch("SELECT channel || ' ' || stage, count(*) FROM notifications.delivery GROUP BY 1")
+    return {row[0]: row[1] for row in rows}
+
+
+async def outcomes(db: Database) -> list[tuple[str, str | None]]:
+    """Every attempt, oldest first: by whom, and what it came to."""
+    rows = await db.fetch("SELECT provider, outcome FROM notifications.attempt ORDER BY intended_at, fence")
+    return [(row[0], row[1]) for row in rows]
+
+
+async def cut_every_connection(database_url: str) -> None:
+    """What a restart of the database does to everybody connected to it."""
+    admin = await asyncpg.connect(database_url)
+    await admin.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    )
+    await admin.close()
+
+
+LEASES_ARE_OVER = timedelta(minutes=5)
