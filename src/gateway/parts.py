@@ -12,6 +12,7 @@ from gateway.departments.parts import Departments
 from gateway.miniapp.parts import Miniapp
 from gateway.residents.parts import Residents
 from gateway.staff.parts import Workforce
+from kernel import queries
 from kernel.clock import Clock, SystemClock
 from kernel.db import Database
 from kernel.keys import SigningKeys
@@ -145,7 +146,8 @@ class CityParts:
         await self._closing.aclose()
 
     async def ask_database(self) -> str:
-        version: str = await self.db.fetchval("SELECT current_setting('server_version')")
+        async with self.db.connection() as conn:
+            version = await queries.select_server_version(conn)
         return f"PostgreSQL {version.split()[0]}"
 
     async def ask_redis(self) -> str:

@@ -42,6 +42,7 @@ LOST: tuple[type[BaseException], ...] = (
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.InternalClientError,  # what asyncpg says of a connection whose end it was told of and has not seen yet
 )
 log = logging.getLogger(__name__)
 
@@ -356,7 +357,9 @@ def _ends_connection(conn: Any, error: BaseException) -> bool:
         return True
     if isinstance(error, asyncpg.InterfaceError | OSError) and not isinstance(error, TimeoutError):
         return bool(conn.is_closed())  # perhaps not the connection's error at all
-    return isinstance(error, asyncpg.PostgresError | TimeoutError) and _is_lost(conn, error)
+    if isinstance(error, asyncpg.PostgresError | asyncpg.InternalClientError | TimeoutError):
+        return _is_lost(conn, error)
+    return False
 
 
 def _words(error: BaseException) -> str:

@@ -183,3 +183,14 @@ async def revoke_signing_key(conn: Connection, key_id: str, *, now: datetime) ->
         key_id, now,
     )  # fmt: skip
     return bool(revoked)
+
+
+async def select_server_version(conn: Connection) -> str:
+    """The version the server says it has, e.g. `18.6`."""
+    version: str = await conn.fetchval(
+        """
+        -- kernel.select_server_version
+        SELECT current_setting('server_version')
+        """
+    )
+    return version

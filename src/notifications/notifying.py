@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from kernel import idempotency
+from kernel import audit, idempotency
 from kernel.db import Connection
 from kernel.ids import DepartmentId, MessageId, PersonId
 from kernel.sealing import Sealer
@@ -65,7 +65,10 @@ async def notify(
             values={"department": notice.sender, "title": notice.title, "body": notice.body},
             due_at=now,
         )
-        return Filed(await outbox.owe(conn, owed, now=now))
+        message_id = await outbox.owe(conn, owed, now=now)
+        subject = f"message:{message_id}"
+        await audit.record(conn, actor=caller, act="notifications.notify", subject=subject, now=now)
+        return Filed(message_id)
 
     request = idempotency.Request(caller, key, body)
     return await idempotency.once(conn, sealer, request, Filed, work, now=now)

@@ -2,8 +2,7 @@
 it true, and leaves after it."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from time import monotonic
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -17,7 +16,7 @@ from notifications.seals import Address, Seals
 from notifications.templates import Template
 
 OWED_TOGETHER_MAX = 10_000
-HINT_PAUSE_SECONDS = 0.05
+HINT_PAUSE = timedelta(milliseconds=50)
 """Between hints about ordinary messages: a hint makes commits queue in PostgreSQL, and nobody waits for a blink."""
 HINT_CHANNEL = "suishenban_owed"
 HINT_OTP = "otp"
@@ -78,7 +77,7 @@ class Outbox:
 
     def __init__(self, keys: Keys) -> None:
         self._seals = Seals(keys)
-        self._hinted_at = 0.0
+        self._hinted_at = datetime.min.replace(tzinfo=UTC)
 
     async def owe_many(self, conn: Connection, owed: Sequence[Owed], *, now: datetime) -> None:
         """Owe every message of `owed`: it commits with the caller's transaction or not at all.
@@ -140,8 +139,8 @@ class Outbox:
         urgent = sorted({row.bucket for row in rows if row.lane is Lane.OTP and row.due_at <= now})
         if urgent:
             await queries.hint(conn, f"{HINT_OTP} {' '.join(map(str, urgent))}")
-        if monotonic() - self._hinted_at < HINT_PAUSE_SECONDS:
+        if abs(now - self._hinted_at) < HINT_PAUSE:
             return
         if any(row.lane is not Lane.OTP and row.due_at <= now for row in rows):
-            self._hinted_at = monotonic()
+            self._hinted_at = now
             await queries.hint(conn, HINT_DUE)

@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import asyncpg
 import msgspec
 
 from kernel.clock import Clock
-from kernel.db import Connection, Database, DatabaseAway, OutcomeUnknown, RolledBack
-from kernel.grouping import PASSING
+from kernel.db import Connection, Database, OutcomeUnknown
 from kernel.ids import MessageId, bucket_of
 from kernel.log import get_logger, redact
 from notifications import queries
@@ -29,6 +29,8 @@ BATCH_MAX = 100
 POSTPONE = timedelta(seconds=30)
 """How long a message waits whose wording this worker does not know: another, newer one may."""
 RECORD_PAUSE_SECONDS = 0.2
+SPOILT = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+"""Errors that lie in what one attempt brought back, and would come again however long we wait."""
 
 log = get_logger(__name__)
 
@@ -179,16 +181,16 @@ class Sending:
             try:
                 await self._record(batch, answers)
                 return
-            except (DatabaseAway, OutcomeUnknown, RolledBack, *PASSING):
-                if loop.time() >= give_up_at:
-                    raise
-                await asyncio.sleep(RECORD_PAUSE_SECONDS)
-            except Exception as fault:
+            except SPOILT as fault:
                 if len(answers) == 1:
                     raise
                 log.warning("a batch was not recorded together", bucket=batch.bucket, error=type(fault).__name__)
                 await self._record_alone(batch, answers)
                 return
+            except Exception:
+                if loop.time() >= give_up_at:
+                    raise
+                await asyncio.sleep(RECORD_PAUSE_SECONDS)
 
     async def _record_alone(self, batch: Batch, answers: Sequence[Answer]) -> None:
         for answer in answers:

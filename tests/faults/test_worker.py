@@ -203,6 +203,22 @@ async def test_every_connection_being_cut_holds_messages_up_for_a_moment_only(
             await until(lambda n=n: len(carrier.carried) == n + 1)
 
 
+async def test_connections_killed_while_a_thousand_texts_leave_lose_none_and_double_none(
+    notifications, carrier, db, database_url: str
+) -> None:
+    now = notifications.clock.now()
+    await owe_now(notifications, *(a_promise(due_at=now) for _ in range(1000)))
+    async with sending(notifications, database_url):
+        for _ in range(12):
+            await asyncio.sleep(0.05)
+            await cut_every_connection(database_url)
+        await until(lambda: len({sms.reference for sms in carrier.carried}) == 1000, within_seconds=30)
+        async with asyncio.timeout(20):
+            while await stages(db) != {"sms accepted": 1000}:
+                await asyncio.sleep(0.1)
+    assert len(carrier.carried) == 1000
+
+
 async def test_a_failing_beat_is_logged_once_per_kind_of_failure_and_the_others_go_on() -> None:
     failures = iter([DatabaseAway("away"), DatabaseAway("away"), ValueError("odd"), DatabaseAway("away")])
     played = 0

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
+from city.bench.queries import read_one_standing
 from city.bench.rig import Rig
 
 TIMES = 2_000
@@ -23,14 +24,7 @@ async def read_by_key(rig: Rig, keys: Sequence[tuple[UUID, UUID]]) -> float:
     started = time.process_time()
     async with rig.parts.db.connection() as conn:
         for at in range(TIMES):
-            await conn.fetchrow(
-                """
-                -- city.read_one_standing
-                SELECT kind_code, state, valid_from, valid_until
-                  FROM wallet.certificate WHERE person_id = $1 AND certificate_id = $2
-                """,
-                *keys[at % len(keys)],
-            )
+            await read_one_standing(conn, *keys[at % len(keys)])
     return (time.process_time() - started) / TIMES * 1e6
 
 

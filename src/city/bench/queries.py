@@ -39,3 +39,16 @@ async def count_valid_uses(conn: Connection) -> int:
         """
     )
     return counted
+
+
+async def read_one_standing(conn: Connection, person_id: UUID, certificate_id: UUID) -> None:
+    """The read no showing can do without, as one statement."""
+    await conn.fetchrow(
+        """
+        -- city.read_one_standing
+        SELECT kind_code, state, valid_from, valid_until
+          FROM wallet.certificate WHERE person_id = $1 AND certificate_id = $2
+        """,
+        person_id,
+        certificate_id,
+    )
