@@ -138,9 +138,9 @@ async def an_entrance(
     """An entrance whose outside world are the demo's stand-ins, or whatever is at `outside_url`."""
     async with AsyncExitStack() as stack:
         entrance = Entrance(db, clock, keys)
-        base_url = (
-            outside_url if outside_url is not None else await stack.enter_async_context(served(standins.app_of(clock)))
-        )
+        base_url = outside_url
+        if base_url is None:
+            base_url = await stack.enter_async_context(served(standins.app_of(clock)))
         entrance.platform_url = base_url
         limits = Limits(redis, clock, subject_key=keys.derived("kernel.limits"))
         signing_keys = entrance.signing_keys = SigningKeys(db, keys.sealer("kernel.signing_key"), clock)
@@ -169,7 +169,7 @@ def _client(entrance: Entrance, limits: Limits) -> httpx.AsyncClient:
     app = Litestar(
         [router_of(one, [h for handlers in HANDLERS for h in handlers.get(one, ())]) for one in Audience],
         dependencies={name: Provide(_giver(part), sync_to_thread=False) for name, part in parts.items()},
-        exception_handlers=problems.HANDLERS,  # type: ignore[arg-type]
+        exception_handlers=problems.HANDLERS,
         openapi_config=None,
         logging_config=None,
         request_max_body_size=1024 * 1024,

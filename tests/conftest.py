@@ -1,5 +1,6 @@
 """Real servers for every test: a private PostgreSQL and Redis, one migrated template database, a copy per test."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from itertools import count
@@ -10,6 +11,7 @@ import asyncpg
 import pytest
 
 from city import embedded
+from city.journey.throwaway import throwaway_city
 from kernel.clock import StoppedClock
 from kernel.db import Database
 from kernel.migrate import migrate
@@ -105,3 +107,11 @@ async def city(
     opened = await TestCity.open(settings, clock)
     yield opened
     await opened.close()
+
+
+@pytest.fixture(scope="session")
+def city_url() -> Iterator[str]:
+    """A whole demo city, brought up by the ordinary command: its own processes, its own servers, over HTTP alone."""
+    environ = {**os.environ, "PYTHONPATH": str(MIGRATIONS.parents[1])}
+    with throwaway_city(environ, None, lambda: None) as url:
+        yield url

@@ -290,6 +290,8 @@ CREATE TABLE appointments.office (
     CONSTRAINT office_pkey PRIMARY KEY (office_id),
     CONSTRAINT office_slug_key UNIQUE (slug),
     CONSTRAINT office_district_check CHECK (district ~ '^[0-9]{6}$'::text),
+    CONSTRAINT office_name_en_check CHECK (length(name_en) >= 1 AND length(name_en) <= 160),
+    CONSTRAINT office_name_zh_check CHECK (length(name_zh) >= 1 AND length(name_zh) <= 80),
     CONSTRAINT office_slug_check CHECK (length(slug) >= 1 AND length(slug) <= 64)
 );
 COMMENT ON TABLE appointments.office IS 'Where people come to. distribution: reference';
@@ -332,6 +334,10 @@ CREATE TABLE appointments.service (
     bring_en text NOT NULL,
     CONSTRAINT service_pkey PRIMARY KEY (service_id),
     CONSTRAINT service_slug_key UNIQUE (slug),
+    CONSTRAINT service_bring_en_check CHECK (length(bring_en) <= 400),
+    CONSTRAINT service_bring_zh_check CHECK (length(bring_zh) <= 200),
+    CONSTRAINT service_name_en_check CHECK (length(name_en) >= 1 AND length(name_en) <= 160),
+    CONSTRAINT service_name_zh_check CHECK (length(name_zh) >= 1 AND length(name_zh) <= 80),
     CONSTRAINT service_slug_check CHECK (length(slug) >= 1 AND length(slug) <= 64)
 );
 COMMENT ON TABLE appointments.service IS 'What people come for, and what they must bring. distribution: reference';

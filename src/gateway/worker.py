@@ -68,6 +68,7 @@ def beats(parts: CityParts) -> list[Beat]:
         Beat("offer slots ahead", appointments.offer_ahead, timedelta(hours=1)),
         Beat("forget first answers", partial(_forget_answers, parts), timedelta(minutes=5)),
         Beat("forget sign-ins", parts.residents.forget_expired, timedelta(minutes=5)),
+        Beat("forget used assertions", parts.clients.forget_expired, timedelta(minutes=5)),
         Beat("keep catalogues fresh", parts.snapshots.keep_fresh),
         Beat("renew signing keys", parts.signing_keys.ensure, timedelta(hours=1)),
         Beat("tell that the worker lives", partial(_tell_alive, parts), HEARTBEAT_EVERY),

@@ -22,7 +22,7 @@ _SELECT_STANDINGS = Many(
     columns=2,
     row="({}::uuid, {}::uuid)",
 )
-_SELECT_CERTIFICATES = Many(
+_SELECT_STANDINGS_AND_ATTRIBUTES = Many(
     """
     -- wallet.select_standings_and_attributes
     SELECT c.person_id, c.certificate_id, c.kind_code, c.state, c.valid_from, c.valid_until, c.attributes
@@ -88,7 +88,7 @@ async def select_standings(conn: Connection, keys: Sequence[Key]) -> dict[Key, S
 
 async def select_standings_and_attributes(conn: Connection, keys: Sequence[Key]) -> dict[Key, Sealed]:
     """The same with the sealed attributes."""
-    rows = await _SELECT_CERTIFICATES.fetch(conn, keys)
+    rows = await _SELECT_STANDINGS_AND_ATTRIBUTES.fetch(conn, keys)
     return {
         (person, certificate): Sealed(Standing(kind, State(state), since, until), attributes)
         for person, certificate, kind, state, since, until, attributes in rows

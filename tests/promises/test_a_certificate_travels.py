@@ -1,5 +1,6 @@
 """A certificate travels from a department to a venue's scanner, over HTTP, and its person sees who looked."""
 
+import asyncio
 import io
 import re
 from datetime import timedelta
@@ -206,6 +207,13 @@ async def test_issuing_again_under_the_same_reference_issues_nothing_new(wallet:
     assert await wallet.db.fetchval("SELECT count(*) FROM wallet.certificate") == 1
     told = "SELECT count(*) FROM notifications.message WHERE template = 'certificate_issued'"
     assert await wallet.db.fetchval(told) == 1
+
+
+async def test_the_same_request_twenty_times_at_once_issues_one(wallet: Wallet, wire: Wire) -> None:
+    answers = await asyncio.gather(*(wire.department(POLICE_ID).post("/certificates", json=BODY) for _ in range(20)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.content for answer in answers}) == 1
+    assert await wallet.db.fetchval("SELECT count(*) FROM wallet.certificate") == 1
 
 
 @pytest.mark.parametrize(

@@ -225,12 +225,13 @@ async def test_what_is_wrong_is_said_in_the_words_of_oauth(device: Device, form:
     assert refused.json()["error"] == error
 
 
-async def test_a_body_that_is_no_form_is_refused_in_the_words_of_oauth(device: Device) -> None:
-    for how in (
-        {"data": {}},
-        {"json": {"grant_type": "x"}},
-        {"content": b"\xff\xfe=%zz&&&", "headers": {"Content-Type": "application/x-www-form-urlencoded"}},
-    ):
-        refused = await device.entrance.ask("POST", "/venue/token", **how)
-        assert refused.status_code == 400, how
-        assert refused.json()["error"] == "invalid_request"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@pytest.mark.parametrize(
+    "how", [{"data": {}}, {"json": {"grant_type": "x"}}, {"content": b"\xff\xfe=%zz&&&", "headers": FORM}]
+)
+async def test_a_body_that_is_no_form_is_refused_in_the_words_of_oauth(device: Device, how: dict[str, Any]) -> None:
+    refused = await device.entrance.ask("POST", "/venue/token", **how)
+    assert refused.status_code == 400
+    assert refused.json()["error"] == "invalid_request"

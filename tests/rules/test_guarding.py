@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.departments.errors import AppAway, AppBusy
-from gateway.departments.guarding import FAILURES_MAX, REST_SECONDS, REST_SECONDS_MAX, Guard
+from gateway.departments.guarding import FAILURES_MAX, REST_SECONDS, REST_SECONDS_MAX, Guard, Permit
 
 
 class Hours:
@@ -73,7 +73,7 @@ def test_calls_that_were_under_way_do_not_lengthen_the_rest() -> None:
 @given(st.lists(st.sampled_from(["in", "out"]), max_size=60), st.integers(1, 5))
 def test_no_more_are_under_way_than_it_takes(moves: list[str], most: int) -> None:
     guard = Guard(most, Hours())
-    held = []
+    held: list[Permit] = []
     for move in moves:
         if move == "in" and len(held) < most:
             held.append(guard.admit())

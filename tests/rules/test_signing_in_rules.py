@@ -160,13 +160,11 @@ def test_a_token_proves_whom_it_was_made_for(session_id: UUID, which: int) -> No
 @given(
     st.dictionaries(
         st.sampled_from(["aud", "sid", "acc", "per", "dev", "ven", "dep", "off", "role", "cid", "slug", "sub"]),
-        st.one_of(
-            st.sampled_from([*Audience, "desk", "operator"]),
-            uuids.map(str),
-            st.none(),
-            st.integers(),
-            st.text(max_size=5),
-        ),
+        st.sampled_from([*Audience, "desk", "operator"])
+        | uuids.map(str)
+        | st.none()
+        | st.integers()
+        | st.text(max_size=5),
     )
 )
 def test_other_claims_prove_somebody_or_are_not_ours(claims: dict[str, Any]) -> None:

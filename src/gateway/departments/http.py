@@ -9,6 +9,7 @@ from litestar import Request, Response, get, post, route
 from litestar.di import NamedDependency
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIResponse, Operation, RequestBody, Schema
 from litestar.params import HeaderParameter, PathParameter
 from litestar.types import ASGIApp
@@ -39,13 +40,20 @@ KEYS_CACHED_SECONDS = 300
 
 Slug = Annotated[
     str,
-    PathParameter(description="The app's name, as in the list of apps.", examples=[Example(value="parks")]),
+    PathParameter(
+        description="The app's name, as in the list of apps.",
+        pattern="^[a-z][a-z0-9-]{1,39}$",
+        examples=[Example(value="parks")],
+    ),
 ]
 
 
 IfNoneMatch = Annotated[
     str | None, HeaderParameter(name="If-None-Match", max_length=200, description="The `ETag` you have.")
 ]
+
+
+_NOT_MODIFIED = ResponseSpec(data_container=None, generate_examples=False, description="You have this list already.")
 
 
 class RouteView(msgspec.Struct):
@@ -142,18 +150,24 @@ async def read_public_keys(departments: NamedDependency[Departments]) -> Respons
     return Response(found, headers={"Cache-Control": f"public, max-age={KEYS_CACHED_SECONDS}"})
 
 
-@get("/apps", operation_id="listApps", summary="The departments' apps", status_code=200)
+@get(
+    "/apps",
+    operation_id="listApps",
+    summary="The departments' apps",
+    status_code=200,
+    responses=refuses(MalformedRequest) | {304: _NOT_MODIFIED},
+)
 async def list_apps(
     request: Request[Any, Any, Any],
     resident: NamedDependency[Resident],
     departments: NamedDependency[Departments],
     if_none_match: IfNoneMatch = None,
-) -> Response[AppsView | None]:
+) -> Response[AppsView]:
     """Those that are live for this audience. Answers 304 while the list is the one whose `ETag` you have."""
     apps = departments.apps
     headers = {"ETag": apps.etag, "Cache-Control": "private, no-cache"}
     if if_none_match == apps.etag:
-        return Response(None, status_code=304, headers=headers)
+        return Response(None, status_code=304, headers=headers)  # type: ignore[arg-type]
     return Response(AppsView([AppView.of(app) for app in apps.live(audience_of(request))]), headers=headers)
 
 
@@ -162,7 +176,7 @@ async def list_apps(
     operation_id="readApp",
     summary="One department's app and what it does",
     status_code=200,
-    responses=refuses(AppUnknown),
+    responses=refuses(MalformedRequest, AppUnknown),
 )
 async def read_app(
     slug: Slug,
@@ -255,7 +269,7 @@ def _named_after_method(_: HTTPRouteHandler, method: Any, __: Sequence[Any]) -> 
 )
 async def read_from_app(
     slug: Slug,
-    rest: Annotated[str, PathParameter(description="A path the app declares.", examples=[Example(value="/parks")])],
+    rest: Annotated[str, PathParameter(description="A path the app declares.", examples=[Example(value="parks")])],
     request: Request[Any, Any, Any],
     resident: NamedDependency[Resident],
     departments: NamedDependency[Departments],
@@ -274,7 +288,7 @@ async def read_from_app(
 )
 async def write_to_app(
     slug: Slug,
-    rest: Annotated[str, PathParameter(description="A path the app declares.", examples=[Example(value="/me/visits")])],
+    rest: Annotated[str, PathParameter(description="A path the app declares.", examples=[Example(value="me/visits")])],
     request: Request[Any, Any, Any],
     resident: NamedDependency[Resident],
     departments: NamedDependency[Departments],
@@ -313,7 +327,7 @@ async def list_registered_apps(
     operation_id="takeAppLive",
     summary="Show a department's app to residents",
     status_code=200,
-    responses=refuses(AppUnknown, ServerNotReady),
+    responses=refuses(MalformedRequest, AppUnknown, ServerNotReady),
 )
 async def take_app_live(
     slug: Slug, operator: NamedDependency[Operator], departments: NamedDependency[Departments]
@@ -328,7 +342,7 @@ async def take_app_live(
     operation_id="suspendApp",
     summary="Take a department's app away from residents",
     status_code=200,
-    responses=refuses(AppUnknown),
+    responses=refuses(MalformedRequest, AppUnknown),
 )
 async def suspend_app(
     slug: Slug, operator: NamedDependency[Operator], departments: NamedDependency[Departments]

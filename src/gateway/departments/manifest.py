@@ -173,9 +173,9 @@ def _check_routes(manifest: Manifest, text: str) -> None:
 def _refused(text: str, problem: str) -> ManifestRefused:
     """msgspec says `Expected …, got … - at `$.routes[2].path``; people need a line and a remedy."""
     said, _, location = problem.partition(" - at `")
-    place = [part for part in re.split(r"[.\[\]$`]+", location) if part]
+    place = [part for part in re.split(r"[\[\]$`.]+", location) if part]  # `[...]` is an item of a list: dropped
     known = re.search(r"field `(\w+)`", said)
-    field = known[1] if known else next((part for part in reversed(place) if not part.isdigit() and part != "..."), "")
+    field = known[1] if known else next((part for part in reversed(place) if not part.isdigit()), "")
     if known:
         place = [*place, known[1]]
     remedy = REMEDIES.get(field)
@@ -193,6 +193,7 @@ def _where(text: str, place: list[str]) -> str:
 
 def _line_of(text: str, place: list[str]) -> int | None:
     lines = text.splitlines()
+    name = next((part for part in reversed(place) if not part.isdigit()), "")
     begin = 0
     if place and place[0] in ("routes", "name", "about", "timeouts"):
         header = "[[routes]]" if place[0] == "routes" else f"[{place[0]}]"
@@ -203,6 +204,6 @@ def _line_of(text: str, place: list[str]) -> int | None:
     for at in range(begin + (begin > 0), len(lines)):
         if begin and lines[at].startswith("["):
             break
-        if place and re.match(rf"\s*{re.escape(place[-1])}\s*=", lines[at]):
+        if name and re.match(rf"\s*{re.escape(name)}\s*=", lines[at]):
             return at + 1
     return begin + 1 if begin else None

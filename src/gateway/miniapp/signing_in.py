@@ -44,15 +44,16 @@ class MiniSignIn:
         async with self._db.transaction() as conn:
             account = await self._linked(conn, openid)
             if account is not None:
-                return await self._open(conn, account)
+                return await self._open(conn, account, is_told=False)  # at every start of the mini-program
         if phone_code is None:
             raise PhoneNeeded
         phone = await self._platform.phone_of(phone_code)
         async with self._db.transaction() as conn:
-            return await self._open(conn, await self._link(conn, openid, phone, language))
+            return await self._open(conn, await self._link(conn, openid, phone, language), is_told=True)
 
-    async def _open(self, conn: Connection, account: Account) -> SignedIn:
-        return await self._residents.signing_in.open_session(conn, account, Audience.MINI, device=DEVICE)
+    async def _open(self, conn: Connection, account: Account, *, is_told: bool) -> SignedIn:
+        signing_in = self._residents.signing_in
+        return await signing_in.open_session(conn, account, Audience.MINI, device=DEVICE, is_told=is_told)
 
     async def _linked(self, conn: Connection, openid: str) -> Account | None:
         """The account a chat user is linked to; it stays open while the transaction lasts."""

@@ -43,12 +43,12 @@ Welcomes = Callable[[Connection, Phone], Awaitable[bool]]
 class Bounds(msgspec.Struct, frozen=True):
     """How often codes are asked for and answered. By phone against guessing, by address against SMS paid by us.
 
-    30 codes a day with 5 guesses each leave a guesser 1 chance in 6,600 a day. An address may be a carrier's, shared
+    40 codes a day with 5 guesses each leave a guesser 1 chance in 5,000 a day. An address may be a carrier's, shared
     by thousands of phones.
     """
 
-    codes_of_phone: Limit = Limit("sign_in_phone", 8, 600)
-    codes_of_phone_a_day: Limit = Limit("sign_in_phone_day", 30, 86_400)
+    codes_of_phone: Limit = Limit("sign_in_phone", 12, 600)
+    codes_of_phone_a_day: Limit = Limit("sign_in_phone_day", 40, 86_400)
     codes_of_address: Limit = Limit("sign_in_address", 300, 600)
     answers_of_address: Limit = Limit("sign_in_answers", 1_000, 600)
 

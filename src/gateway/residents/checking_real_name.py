@@ -1,9 +1,10 @@
 """A resident's real name is checked (实名认证), and the account gets its person."""
 
 from datetime import datetime
+from functools import partial
 
 from gateway.residents import queries
-from gateway.residents.accounts import Accounts
+from gateway.residents.accounts import Accounts, proved
 from gateway.residents.errors import (
     IdNumberNotValid,
     NameNotValid,
@@ -22,7 +23,6 @@ from gateway.residents.model import (
     today_in_shanghai,
 )
 from gateway.residents.real_name_checker import RealNameChecker
-from gateway.residents.signing_in import SigningIn
 from gateway.sessions.keeping import Sessions
 from gateway.sessions.model import SignedIn
 from kernel.clock import Clock
@@ -50,7 +50,6 @@ class RealNames:
         contacts: Contacts,
         accounts: Accounts,
         sessions: Sessions,
-        signing_in: SigningIn,
         checker: RealNameChecker,
     ) -> None:
         self._db = db
@@ -60,34 +59,37 @@ class RealNames:
         self._contacts = contacts
         self._accounts = accounts
         self._sessions = sessions
-        self._signing_in = signing_in
         self._checker = checker
 
-    async def check(
-        self, resident: Resident, name_text: str, id_number_text: str, audience: Audience, *, device: str
-    ) -> SignedIn:
+    async def check(self, resident: Resident, name_text: str, id_number_text: str, audience: Audience) -> SignedIn:
         """Check who somebody is; the account gets its person, and the device a session that proves it.
 
-        The session it was asked in ends soon after, so that a lost answer can be asked for again with it. No
-        transaction is open while the service outside is asked. Raises NameNotValid, IdNumberNotValid, RealNameBusy,
+        Asked again, because the answer was lost, it answers again without asking outside. No transaction is open
+        while the service outside is asked. Raises NameNotValid, IdNumberNotValid, RealNameBusy,
         RealNameMismatch, RealNameOff, RealNameAway, RealNameLate, RealNameSettled, PersonHasAccount.
         """
         identity = self._identity(name_text, id_number_text)
         async with self._db.connection() as conn:
             account = await self._account(conn, resident)
-            known = await self._people.find(conn, identity.id_number)
-        if account.person_id is not None and account.person_id != known:
-            raise RealNameSettled
+            known = None if account.person_id is None else await self._people.identity(conn, account.person_id)
+        if known == identity:
+            async with self._db.transaction() as conn:
+                return await self._reopen(conn, account, resident, audience)
         await self._admit(account)
+        if known is not None and known.id_number != identity.id_number:
+            raise RealNameSettled
         phone = self._accounts.phone_of(account)
         answer = await self._checker.check(identity, phone)
         if not answer.match:
             raise RealNameMismatch
         async with self._db.transaction() as conn:
-            now = self._clock.now()
-            account = await self._attach(conn, resident, identity, phone, serial=answer.serial, now=now)
-            await self._sessions.replace_soon(conn, account.account_id, resident.session_id, now=now)
-            return await self._signing_in.open_session(conn, account, audience, device=device)
+            account = await self._attach(conn, resident, identity, phone, serial=answer.serial, now=self._clock.now())
+            return await self._reopen(conn, account, resident, audience)
+
+    async def _reopen(self, conn: Connection, account: Account, resident: Resident, audience: Audience) -> SignedIn:
+        return await self._sessions.replace(
+            conn, account.account_id, resident.session_id, audience, partial(proved, account), now=self._clock.now()
+        )
 
     def _identity(self, name_text: str, id_number_text: str) -> Identity:
         try:

@@ -46,7 +46,7 @@ from gateway.sessions.http import (
     audience_of,
 )
 from kernel.audience import OPEN
-from kernel.errors import MalformedRequest, TokenRevoked
+from kernel.errors import MalformedRequest, NoSuchPath, TokenRevoked
 from kernel.ids import SessionId
 from kernel.principal import Audience, Resident
 from kernel.problems import refuses
@@ -90,7 +90,6 @@ class RealNameRequest(msgspec.Struct, forbid_unknown_fields=True):
 
     name: NameText
     id_number: IdNumberText
-    device: DeviceName = "手机"
 
 
 class RealNameView(msgspec.Struct):
@@ -121,8 +120,13 @@ class SessionsView(msgspec.Struct):
     sessions: list[SessionView]
 
     @classmethod
-    def of(cls, sessions: list[HeldSession]) -> "SessionsView":
-        return cls([SessionView(s.session_id, s.device, s.signed_in_at, s.last_used_at) for s in sessions])
+    def of(cls, sessions: list[HeldSession], this: SessionId) -> "SessionsView":
+        return cls(
+            [
+                SessionView(one.session_id, one.device, one.signed_in_at, one.last_used_at, one.session_id == this)
+                for one in sessions
+            ]
+        )
 
 
 class ExportView(msgspec.Struct):
@@ -139,7 +143,7 @@ class ExportView(msgspec.Struct):
     sessions: list[SessionView]
 
     @classmethod
-    def of(cls, held: Held) -> "ExportView":
+    def of(cls, held: Held, this: SessionId) -> "ExportView":
         return cls(
             account_id=held.account_id,
             phone=held.phone,
@@ -149,7 +153,7 @@ class ExportView(msgspec.Struct):
             id_number=held.id_number,
             real_name_checked_at=held.real_name_checked_at,
             chat_linked_at=held.chat_linked_at,
-            sessions=SessionsView.of(held.sessions).sessions,
+            sessions=SessionsView.of(held.sessions, this).sessions,
         )
 
 
@@ -216,10 +220,16 @@ async def sign_out(resident: NamedDependency[Resident], residents: NamedDependen
 @get("/sessions", operation_id="listSessions", summary="The devices that are signed in", status_code=200)
 async def list_sessions(resident: NamedDependency[Resident], residents: NamedDependency[Residents]) -> SessionsView:
     """Newest first."""
-    return SessionsView.of(await residents.showing.sessions(resident.account_id))
+    return SessionsView.of(await residents.showing.sessions(resident.account_id), resident.session_id)
 
 
-@delete("/sessions/{session_id:uuid}", operation_id="endSession", summary="Sign a device out", status_code=204)
+@delete(
+    "/sessions/{session_id:uuid}",
+    operation_id="endSession",
+    summary="Sign a device out",
+    status_code=204,
+    responses=refuses(NoSuchPath),
+)
 async def end_session(
     session_id: FromPath[UUID], resident: NamedDependency[Resident], residents: NamedDependency[Residents]
 ) -> None:
@@ -252,9 +262,7 @@ async def check_real_name(
     residents: NamedDependency[Residents],
 ) -> TokensView:
     """Name, number and phone must belong together. The tokens returned replace those of this session, which ends."""
-    signed_in = await residents.real_names.check(
-        resident, data.name, data.id_number, audience_of(request), device=data.device
-    )
+    signed_in = await residents.real_names.check(resident, data.name, data.id_number, audience_of(request))
     return TokensView.of(signed_in)
 
 
@@ -273,7 +281,7 @@ async def read_me(resident: NamedDependency[Resident], residents: NamedDependenc
 )
 async def export_account(resident: NamedDependency[Resident], residents: NamedDependency[Residents]) -> ExportView:
     """Account, sessions and links to other apps, unmasked."""
-    return ExportView.of(await residents.showing.held(resident.account_id))
+    return ExportView.of(await residents.showing.held(resident.account_id), resident.session_id)
 
 
 @delete("/account", operation_id="closeAccount", summary="Close your account", status_code=204)

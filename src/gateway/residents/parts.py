@@ -52,9 +52,7 @@ class Residents:
         self.challenges = Challenges(db, clock, keys, limits, outbox, self.accounts, bounds)
         self.signing_in = SigningIn(db, clock, self.accounts, self.challenges, sessions, outbox)
         checker = RealNameChecker(http, real_name_url)
-        self.real_names = RealNames(
-            db, clock, limits, people, contacts, self.accounts, sessions, self.signing_in, checker
-        )
+        self.real_names = RealNames(db, clock, limits, people, contacts, self.accounts, sessions, checker)
         self.showing = ShowingAccount(db, clock, people, self.accounts, sessions)
         self.snapshots: list[Refreshable] = [sessions.ended]
 

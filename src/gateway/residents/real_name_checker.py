@@ -36,9 +36,7 @@ _decoder = msgspec.json.Decoder(CheckAnswer)
 class RealNameChecker:
     """Asks the service. An empty `base_url` means that this city has none."""
 
-    def __init__(
-        self, http: aiohttp.ClientSession, base_url: str, *, timeout_seconds: float = TIMEOUT_SECONDS
-    ) -> None:
+    def __init__(self, http: aiohttp.ClientSession, base_url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self._http = http
         self._timeout_seconds = timeout_seconds
         self._url = f"{base_url.rstrip('/')}/real-name" if base_url else ""

@@ -54,13 +54,15 @@ class SigningIn:
         account, _ = await self._accounts.open(conn, phone, language, now=self._clock.now())
         return await self.open_session(conn, account, audience, device=device)
 
-    async def open_session(self, conn: Connection, account: Account, audience: Audience, *, device: str) -> SignedIn:
+    async def open_session(
+        self, conn: Connection, account: Account, audience: Audience, *, device: str, is_told: bool = True
+    ) -> SignedIn:
         """Open a session of an account, and tell its person that a device was signed in."""
         now = self._clock.now()
         signed_in = await self._sessions.open(
             conn, account.account_id, audience, lambda session_id: proved(account, session_id), device=device, now=now
         )
-        if account.person_id is not None:
+        if is_told and account.person_id is not None:
             await self._tell(conn, account, signed_in, device=device, now=now)
         return signed_in
 

@@ -52,6 +52,8 @@ class SessionView(msgspec.Struct):
     device: str
     signed_in_at: datetime
     last_used_at: datetime
+    is_this: bool
+    """Whether it is the device that asks."""
 
 
 def audience_of(request: Request[Any, Any, Any]) -> Audience:

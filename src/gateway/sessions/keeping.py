@@ -77,7 +77,7 @@ class Sessions:
         )
         await queries.insert_session(conn, session)
         opened = await queries.select_open_sessions(conn, subject_id, now=now)
-        for oldest in opened[SESSIONS_MAX:]:
+        for oldest in [one for one in opened if one.audience is audience][SESSIONS_MAX:]:
             await self.end(conn, oldest.subject_id, oldest.session_id, now=now)
         return self._handed(proves(session_id), audience, token, session.expires_at, now=now)
 
@@ -168,10 +168,26 @@ class Sessions:
         for session in await queries.select_open_sessions(conn, subject_id, now=now):
             await self.end(conn, subject_id, session.session_id, now=now)
 
-    async def replace_soon(self, conn: Connection, subject_id: UUID, session_id: SessionId, *, now: datetime) -> None:
-        """A new session took the place of this one, which ends when its last access token does."""
+    async def replace(
+        self,
+        conn: Connection,
+        subject_id: UUID,
+        session_id: SessionId,
+        audience: Audience,
+        proves: Proves,
+        *,
+        now: datetime,
+    ) -> SignedIn:
+        """Open a session in the place of one, on the same device.
+
+        The old one ends when its last access token does, so that a lost answer can be asked for again with it.
+        """
         expires_at = now + tokens.PERSON_LIFETIME
-        await queries.shorten_session(conn, subject_id, session_id, expires_at=expires_at)
+        sealed = await queries.shorten_session(conn, subject_id, session_id, expires_at=expires_at)
+        if sealed is None:  # deleted, since its last token lived on for a moment
+            raise SessionOver
+        device = self._device_sealer.unseal(sealed, session_id.bytes).decode()
+        return await self.open(conn, subject_id, audience, proves, device=device, now=now)
 
     async def opened(self, conn: Connection, subject_id: UUID, *, now: datetime) -> list[tuple[Session, str]]:
         """The open sessions of a subject with the names of their devices, newest first."""

@@ -16,7 +16,7 @@ STAFF_SESSION_LIFETIME = timedelta(hours=12)
 REFRESH_RETRY = timedelta(seconds=30)
 """How long the refresh token before the current one gets the same answer again: a lost answer signs nobody out."""
 SESSIONS_MAX = 20
-"""Open sessions of one account; the oldest ends when another begins."""
+"""Open sessions of one account and audience; the oldest ends when another begins."""
 
 
 class Session(msgspec.Struct, frozen=True):

@@ -93,16 +93,21 @@ async def rotate_refresh(
     )
 
 
-async def shorten_session(conn: Connection, subject_id: UUID, session_id: SessionId, *, expires_at: datetime) -> None:
-    await conn.execute(
+async def shorten_session(
+    conn: Connection, subject_id: UUID, session_id: SessionId, *, expires_at: datetime
+) -> bytes | None:
+    """The sealed name of the session's device; None when there is no such session."""
+    sealed_device: bytes | None = await conn.fetchval(
         """
         -- gateway.shorten_session
         UPDATE gateway.session SET expires_at = LEAST(expires_at, $3) WHERE subject_id = $1 AND session_id = $2
+        RETURNING device
         """,
         subject_id,
         session_id,
         expires_at,
     )
+    return sealed_device
 
 
 async def end_session(conn: Connection, subject_id: UUID, session_id: SessionId, *, now: datetime) -> bool:

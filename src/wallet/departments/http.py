@@ -30,25 +30,21 @@ from wallet.errors import (
     ValueRefused,
     VersionsExhausted,
 )
-from wallet.identifier import SERIAL_LENGTH_MAX
+from wallet.forms import FieldName, IdNumber, KindCode, Name, Reference, Serial
 from wallet.model import Certificate, FieldType, Kind, Sensitivity, today_in_city
 from wallet.parts import Wallet
 
 VALUES_MAX = 100
 INTEGER_MAX = 2**53 - 1
 """Every number that JSON readers agree on (RFC 8259 §6)."""
-KindCode = Annotated[str, Meta(pattern=r"^[0-9A-Z]{18}[0-9]{3}$")]
-Reference = Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,128}$", description="Your own number for the certificate.")]
-FieldName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 FieldValue = Annotated[str, Meta(max_length=TEXT_MAX)] | Annotated[int, Meta(ge=-INTEGER_MAX, le=INTEGER_MAX)] | bool
-Serial = Annotated[str, Meta(pattern=rf"^[0-9A-Z]{{1,{SERIAL_LENGTH_MAX}}}$")]
 
 
 class Holder(msgspec.Struct, forbid_unknown_fields=True):
     """Whose certificate it is: the resident identity number (GB 11643) and the name on it."""
 
-    id_number: Annotated[str, Meta(pattern=r"^[1-9][0-9]{16}[0-9X]$")]
-    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    id_number: IdNumber
+    name: Name
 
 
 class CertificateRequest(msgspec.Struct, forbid_unknown_fields=True):

@@ -1,7 +1,7 @@
 """What operators do with the catalogue, over HTTP. Every act is recorded."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
@@ -18,6 +18,19 @@ from kernel.ids import DepartmentId, DeviceId, VenueId
 from kernel.principal import Audience, Operator
 from kernel.problems import refuses
 from wallet.errors import CatalogueIncomplete, DeviceNotFound
+from wallet.forms import (
+    ISSUER_CODE,
+    KIND_CODE,
+    SCENARIO_CODE,
+    Colour,
+    CreditCode,
+    District,
+    FieldName,
+    KindCode,
+    Line,
+    Name,
+    ScenarioCode,
+)
 from wallet.model import Field, FieldType, Issuer, Kind, Scenario, Sensitivity, Venue, Words
 from wallet.operators import cataloguing
 from wallet.parts import Wallet
@@ -26,13 +39,6 @@ FIELDS_MAX = 60
 KINDS_MAX = 1_000
 SCENARIOS_MAX = 100
 VALID_DAYS_MAX = 36_525
-KIND_CODE = r"^[0-9A-Z]{18}[0-9]{3}$"
-ISSUER_CODE = r"^([0-9A-Z]{18}|[0-9]{12}|[0-9]{9}|[0-9]{6})$"
-SCENARIO_CODE = r"^[a-z][a-z0-9_]{0,39}(\.[a-z][a-z0-9_]{0,39}){1,3}$"
-Name = Annotated[str, Meta(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Line = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-FieldName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-KindCode = Annotated[str, Meta(pattern=KIND_CODE)]
 
 
 class FieldBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -53,8 +59,8 @@ class KindBody(msgspec.Struct, forbid_unknown_fields=True):
     name_zh: Name
     name_en: Name
     fields: Annotated[list[FieldBody], Meta(min_length=1, max_length=FIELDS_MAX)]
-    face_colour: Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}$")]
-    layout: Annotated[str, Meta(pattern=r"^(card|booklet|sheet)$")]
+    face_colour: Colour
+    layout: Literal["card", "booklet", "sheet"]
     valid_days: Annotated[int, Meta(ge=1, le=VALID_DAYS_MAX)] | None = None
 
 
@@ -83,13 +89,13 @@ class ScenarioBody(msgspec.Struct, forbid_unknown_fields=True):
 class VenueBody(msgspec.Struct, forbid_unknown_fields=True):
     """A venue and exactly the scenarios it is granted."""
 
-    sort: Annotated[str, Meta(pattern=r"^(hospital|school|station|museum|scenic_spot|amusement_park)$")]
-    credit_code: Annotated[str, Meta(pattern=r"^[0-9A-Z]{18}$")]
+    sort: Literal["hospital", "school", "station", "museum", "scenic_spot", "amusement_park"]
+    credit_code: CreditCode
     name_zh: Name
     name_en: Name
-    district: Annotated[str, Meta(pattern=r"^[0-9]{6}$")]
+    district: District
     address: Line
-    scenario_codes: Annotated[list[Annotated[str, Meta(pattern=SCENARIO_CODE)]], Meta(max_length=SCENARIOS_MAX)]
+    scenario_codes: Annotated[list[ScenarioCode], Meta(max_length=SCENARIOS_MAX)]
 
 
 class DeviceBody(msgspec.Struct, forbid_unknown_fields=True):

@@ -1,5 +1,6 @@
 """What residents do with their certificates, over HTTP: in the app under /resident, in the mini-program under /mini."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from wallet.errors import (
     KindNotInScenario,
     ScenarioNotFound,
 )
+from wallet.forms import KIND_CODE, FieldName, ScenarioCode
 from wallet.model import today_in_city
 from wallet.online_code import TEXT_MAX
 from wallet.parts import Wallet
@@ -38,13 +40,11 @@ from wallet.residents.views import AskView, CertificateView, ScenariosView, Scen
 
 FIELDS_MAX = 50
 SCANNED_MAX = 200
-FieldName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-ScenarioCode = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_.]{0,79}$")]
 Scanned = Annotated[str, Meta(max_length=SCANNED_MAX, description="The text of the scanned code, as it was read.")]
 assert TEXT_MAX < SCANNED_MAX
 
 
-class CodeRequest(msgspec.Struct, forbid_unknown_fields=True):
+class ShowRequest(msgspec.Struct, forbid_unknown_fields=True):
     """For which scenario to show the certificate. `fields` shows less than the scenario allows, never more."""
 
     scenario_code: ScenarioCode
@@ -65,6 +65,7 @@ class ConsentRequest(msgspec.Struct, forbid_unknown_fields=True):
     fields: Annotated[list[FieldName], Meta(min_length=1, max_length=FIELDS_MAX)] | None = None
 
 
+@dataclass
 class _CodeOperation(Operation):
     """Names the other forms in which a code can be had."""
 
@@ -110,7 +111,7 @@ async def read_held(
 )  # fmt: skip
 async def show(
     certificate_id: FromPath[UUID],
-    data: JSONBody[CodeRequest],
+    data: JSONBody[ShowRequest],
     request: Request[Any, Any, Any],
     citizen: NamedDependency[Citizen],
     wallet: NamedDependency[Wallet],
@@ -121,7 +122,10 @@ async def show(
     """
     draw = _form_of(request)
     shown = await wallet.minter.mint(citizen.person_id, CertificateId(certificate_id), data.scenario_code, data.fields)
-    return Response(shown) if draw == JSON else _drawn(draw, shown)
+    if draw != JSON:
+        return _drawn(draw, shown)
+    answer = request.app.response_class or Response  # the application's own, made for plain structs
+    return answer(shown)
 
 
 JSON = "application/json"
@@ -183,7 +187,7 @@ def _drawn(form: str, shown: ShownCode) -> Response[Any]:
 async def list_scenarios(
     resident: NamedDependency[Resident],
     wallet: NamedDependency[Wallet],
-    kind_code: Annotated[str | None, QueryParameter(pattern="^[0-9A-Z]{18}[0-9]{3}$")] = None,
+    kind_code: Annotated[str | None, QueryParameter(pattern=KIND_CODE)] = None,
 ) -> ScenariosView:
     """All scenarios, or those that look at one kind of certificate; each with the fields it would see."""
     del resident  # anybody signed in may know

@@ -16,6 +16,7 @@ from kernel.ids import AskId, UseId
 from kernel.principal import Audience, VenueDevice
 from kernel.problems import refuses
 from wallet.errors import AskNotFound, DeviceNotRegistered, KindNotInScenario, ScenarioNotGranted
+from wallet.forms import KindCode, ScenarioCode
 from wallet.model import Outcome, Value
 from wallet.parts import Wallet
 from wallet.residents.views import ScenariosView, ScenarioView
@@ -48,13 +49,8 @@ class VerdictView(msgspec.Struct):
 class AskRequest(msgspec.Struct, forbid_unknown_fields=True):
     """Under which scenario, for which of its kinds (null: any), and for how long the ask stands."""
 
-    scenario_code: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_.]{0,79}$")]
-    kind_codes: (
-        Annotated[
-            list[Annotated[str, Meta(pattern=r"^[0-9A-Z]{18}[0-9]{3}$")]], Meta(min_length=1, max_length=KIND_CODES_MAX)
-        ]
-        | None
-    ) = None
+    scenario_code: ScenarioCode
+    kind_codes: Annotated[list[KindCode], Meta(min_length=1, max_length=KIND_CODES_MAX)] | None = None
     lifetime_seconds: Annotated[
         int, Meta(ge=int(ASKED_FOR_MIN.total_seconds()), le=int(ASKED_FOR_MAX.total_seconds()))
     ] = int(ASKED_FOR.total_seconds())
