@@ -4,24 +4,25 @@ Planting what is planted changes nothing, and what was broken off is completed. 
 packages have: operators' catalogues, departments' registers, offices' hours. Nobody has an account yet: people sign in.
 """
 
+import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
-from itertools import groupby
-from typing import Final
+from typing import Final, TextIO
 from uuid import UUID, uuid5
 
 import msgspec
 
 from appointments import model as desks
 from appointments.offices import offering
-from city.demo.certificates import all_holdings
+from city.demo.certificates import all_holdings, holdings
 from city.demo.clients import DemoKeys, department_client, device_client
-from city.demo.departments import DEPARTMENT_BY_SLUG, DEPARTMENTS
+from city.demo.departments import DEPARTMENTS
 from city.demo.kinds import KINDS
 from city.demo.model import Holding, Kind, Person, Venue
 from city.demo.model import Staff as DemoStaff
 from city.demo.offices import OFFICES, SERVICES
+from city.demo.people import PEOPLE
 from city.demo.scenarios import SCENARIOS
 from city.demo.staff import STAFF
 from city.demo.venues import VENUES
@@ -36,7 +37,7 @@ from gateway.residents.accounts import Accounts
 from gateway.residents.model import Phone
 from gateway.staff import staffing
 from gateway.staff.model import StaffMember, StaffRole
-from kernel.clock import in_shanghai
+from kernel.clock import Clock, in_shanghai
 from kernel.ids import DepartmentId, DeviceId, StaffId, VenueId
 from kernel.people import Identity
 from kernel.settings import Settings
@@ -46,6 +47,7 @@ from wallet.errors import CertificateNotFound
 from wallet.operators import cataloguing
 
 ACTOR: Final = "system:seeds"
+REGISTERS_AT_ONCE_MAX: Final = 4
 DEPARTMENTS_PORT_AFTER: Final = 2
 """The demo departments answer so many ports after the web process (`city.environment`)."""
 _IDS: Final = UUID("8c1f5a52-3c0e-5d0b-9a57-6f1f64f0c7a1")
@@ -68,10 +70,10 @@ def staff_id_of(key: str) -> StaffId:
     return StaffId(uuid5(_IDS, f"staff/{key}"))
 
 
-async def plant(settings: Settings) -> None:
-    """Plant the whole demo city; see the module."""
-    progress = Progress(sys.stdout)
-    parts = await CityParts.open(settings, process="seed")
+async def plant(settings: Settings, *, clock: Clock | None = None, out: TextIO | None = None) -> None:
+    """Plant the whole demo city; see the module. `clock` says which day it is, `out` is told how far it is."""
+    progress = Progress(out or sys.stdout)
+    parts = await CityParts.open(settings, process="seed", clock=clock)
     try:
         with progress.step("departments, kinds, scenarios, venues and staff"):
             await _plant_catalogue(parts)
@@ -79,10 +81,7 @@ async def plant(settings: Settings) -> None:
             await _plant_clients(parts)
             await _join_parks(parts, settings)
         with progress.step("certificates") as step:
-            total = 0
-            async for issued in _issue(parts):
-                total += issued
-                step.tick(f"{total} issued")
+            total = await _issue(parts, step.tick)
             step.outcome = f"{total} issued" if total else "all there"
         with progress.step("offices and their hours") as step:
             step.outcome = f"{await _plant_offices(parts)} new slots"
@@ -203,32 +202,48 @@ async def _join_parks(parts: CityParts, settings: Settings) -> None:
         await onboarding.go_live(parts.db, parts.clock, manifest.slug, actor=ACTOR)
 
 
-async def _issue(parts: CityParts) -> AsyncIterator[int]:
-    """Load each department's register; yields how many certificates each issued now."""
-    today = await _first_day(parts)
-    for slug, held in groupby(_by_department(today), key=lambda pair: pair[1].department):
-        requests = [_request(person, holding) for person, holding in held]
-        if await _is_issued(parts, requests[-1]):
-            continue
-        department_id, catalogue = department_id_of(slug), parts.wallet.catalogue()
-        issued = await parts.wallet.issuing.issue_many(
-            parts.db, parts.clock, catalogue, department_id, requests, actor=ACTOR
-        )
-        yield len(issued)
+async def _issue(parts: CityParts, tick: Callable[[str], None]) -> int:
+    """Load every department's register; how many certificates were issued now.
+
+    The first register makes the people known, then several are loaded side by side: nobody is sought twice at once.
+    """
+    registers = _registers(await _first_day(parts))
+    total = 0
+    bound = asyncio.Semaphore(REGISTERS_AT_ONCE_MAX)
+
+    async def load(slug: str, requests: list[IssueRequest]) -> None:
+        nonlocal total
+        async with bound:
+            if not await _is_issued(parts, requests[-1]):
+                issuing, catalogue = parts.wallet.issuing, parts.wallet.catalogue()
+                department_id = department_id_of(slug)
+                issued = await issuing.issue_many(
+                    parts.db, parts.clock, catalogue, department_id, requests, actor=ACTOR
+                )
+                total += len(issued)
+                tick(f"{total} issued")
+
+    first, *others = registers.items()
+    await load(*first)
+    await asyncio.gather(*(load(*register) for register in others))
+    return total
 
 
-def _by_department(today: date) -> list[tuple[Person, Holding]]:
-    """Every certificate in the order in which it is issued, always the same."""
-    order = {one.slug: place for place, one in enumerate(DEPARTMENTS)}
-    return sorted(all_holdings(today), key=lambda pair: order[pair[1].department])
+def _registers(today: date) -> dict[str, list[IssueRequest]]:
+    """What each department has to issue, always in the same order; the police, who know everybody, first."""
+    registers: dict[str, list[IssueRequest]] = {one.slug: [] for one in DEPARTMENTS}
+    for person, holding in all_holdings(today):
+        registers[holding.department].append(_request(person, holding))
+    return {slug: requests for slug, requests in registers.items() if requests}
 
 
 async def _first_day(parts: CityParts) -> date:
-    """The day the certificates are as of: that of the first one, if planting has begun before."""
+    """The day the certificates are as of: that of the very first one, if planting has begun before."""
     today = in_shanghai(parts.clock.now()).date()
-    person, holding = _by_department(today)[0]
+    police = next(iter(DEPARTMENTS))
+    person, holding = PEOPLE[0], next(one for one in holdings(PEOPLE[0], today) if one.department == police.slug)
     try:
-        issuer = parts.wallet.catalogue().issuers[DEPARTMENT_BY_SLUG[holding.department].uscc]
+        issuer = parts.wallet.catalogue().issuers[police.uscc]
         first = await parts.wallet.issuing.find(parts.db, issuer, _request(person, holding).reference)
     except CertificateNotFound:
         return today

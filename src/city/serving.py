@@ -19,6 +19,7 @@ from city.asking import is_free
 from city.errors import CannotStart
 from city.locating import demand_servers
 from city.reading_settings import read_settings
+from kernel.log import configure
 
 FINISHED_WITHIN_SECONDS = 2.0
 """How long answers under way are waited for. An answer takes milliseconds; a stream of events ends when told to."""
@@ -40,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
     """Serve until asked to stop. Exit 0, or 1 if the application does not open."""
     demand_servers(args.environ)
     settings = read_settings(args.environ)
+    configure(settings.log_level, process="web")
     from gateway.app import create_app  # here, so that a wrong environment is refused before the whole roof is loaded
 
     if not settings.demo:

@@ -9,6 +9,7 @@ import uvloop
 from city.locating import demand_servers
 from city.reading_settings import read_settings
 from gateway import worker
+from kernel.log import configure
 from kernel.settings import Settings
 
 LET_GO_AFTER_SECONDS = 6.0
@@ -23,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Work until asked to stop. Exit 0."""
     demand_servers(args.environ)
-    uvloop.run(_work(read_settings(args.environ)))
+    settings = read_settings(args.environ)
+    configure(settings.log_level, process="worker")
+    uvloop.run(_work(settings))
     return 0
 
 

@@ -7,6 +7,7 @@ it brings up and throws away. It knows no database; its SMS it reads through the
 import argparse
 import asyncio
 import json
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -84,6 +85,7 @@ def _city(args: argparse.Namespace) -> Iterator[str]:
         return
     progress = Progress(sys.stderr if args.json else sys.stdout)
     brought_up = ExitStack()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what was brought up is thrown away
     with progress.step("no city runs here: brought one up to throw away") as step:
         url = brought_up.enter_context(throwaway_city(args.environ, args.user, step.tick))
     try:

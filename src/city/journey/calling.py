@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 from uuid import uuid4
 
@@ -131,17 +132,16 @@ def open_http() -> aiohttp.ClientSession:
     )
 
 
-def assertion(client: PlayedClient, *, issuer: str, signed_by: PlayedClient | None = None) -> str:
+def assertion(client: PlayedClient, *, issuer: str, now: datetime, signed_by: PlayedClient | None = None) -> str:
     """A JWT by which a machine proves itself (RFC 7523): signed with its own key, for one use."""
     key = jwt.PyJWK((signed_by or client).private_jwk, "ES256").key
-    now = int(time.time())
     claims = {
         "iss": client.client_id,
         "sub": client.client_id,
         "aud": f"{issuer}/{client.audience}/token",
         "jti": str(uuid4()),
-        "iat": now,
-        "exp": now + ASSERTION_SECONDS,
+        "iat": int(now.timestamp()),
+        "exp": int(now.timestamp()) + ASSERTION_SECONDS,
     }
     return jwt.encode(claims, key, algorithm="ES256")
 
@@ -158,7 +158,7 @@ async def token_of(city: Caller, client: PlayedClient, text: str, *, status: int
 
 async def machine(city: Caller, client: PlayedClient, *, issuer: str) -> Caller:
     """A machine that has proved itself."""
-    answer = await token_of(city, client, assertion(client, issuer=issuer))
+    answer = await token_of(city, client, assertion(client, issuer=issuer, now=datetime.now(UTC)))
     return city.proved(answer.content["access_token"])
 
 

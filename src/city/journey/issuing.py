@@ -37,10 +37,10 @@ async def _prove(stage: Stage, client: PlayedClient) -> Caller:
     story, issuer = stage.story, stage.cast.issuer
     with story.step(f"{client.owner} proves itself with its own key (private_key_jwt)"):
         other = next(one for one in stage.cast.clients if one.audience == "department" and one is not client)
-        forged = calling.assertion(client, issuer=issuer, signed_by=other)
+        forged = calling.assertion(client, issuer=issuer, now=now(), signed_by=other)
         refused = await calling.token_of(stage.city, client, forged, status=401)
         story.equal("another's key proves nothing", expected="clients.invalid_client", seen=refused.code)
-        good = calling.assertion(client, issuer=issuer)
+        good = calling.assertion(client, issuer=issuer, now=now())
         token = (await calling.token_of(stage.city, client, good)).content["access_token"]
         again = await calling.token_of(stage.city, client, good, status=401)
         story.equal("an assertion is good once", expected="clients.invalid_client", seen=again.code)

@@ -65,7 +65,7 @@ async def _be_known(stage: Stage, person: PlayedPerson, app: Caller, tokens: dic
             story.equal(
                 "before the check, no certificate is shown", expected="access.real_name_needed", seen=refused.code
             )
-        asked = {"name": person.name, "id_number": person.id_number, "device": DEVICE}
+        asked = {"name": person.name, "id_number": person.id_number}
         other = next(one for one in stage.cast.residents if one.name != person.name)
         wrong = await app.ask("POST", "/resident/real-name", {**asked, "name": other.name}, status=None)
         if wrong.code == "residents.real_name_busy" and known is not None:

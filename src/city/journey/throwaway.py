@@ -1,14 +1,17 @@
 """A city for one journey: brought up by the ordinary command on free ports, and thrown away at the end."""
 
+import os
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from city import asking, environment
+from city import asking, environment, tethered
 from city.accounts import server_account
 from city.embedded import throwaway_folder
 from city.errors import CannotStart
@@ -29,7 +32,8 @@ def throwaway_city(environ: Mapping[str, str], user: str | None, tick: Callable[
     host, port = environment.DEFAULT_HOST, _free_ports()
     folder = throwaway_folder(server_account(user, environ))
     log = folder.with_name(f"{folder.name}.log")
-    words = [*command_line("up"), "--data", str(folder), "--port", str(port), *(["--user", user] if user else [])]
+    words = [*_tether(), *command_line("up"), "--data", str(folder), "--port", str(port)]
+    words += ["--user", user] if user else []
     kept = {name: text for name, text in environ.items() if not name.startswith((environment.PREFIX, "PG"))}
     with log.open("wb") as out:
         city = subprocess.Popen(words, env=kept, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
@@ -40,6 +44,11 @@ def throwaway_city(environ: Mapping[str, str], user: str | None, tick: Callable[
         _stop(city)
         shutil.rmtree(folder, ignore_errors=True)
         log.unlink(missing_ok=True)
+
+
+def _tether() -> tuple[str, ...]:
+    """What makes the city stop when this process ends, however it ends (`city.tethered`)."""
+    return (sys.executable, "-I", "-S", tethered.__file__, str(int(signal.SIGTERM)), str(os.getpid()), "-", "-")
 
 
 def _await(city: "subprocess.Popen[bytes]", host: str, port: int, log: Path, tick: Callable[[], None]) -> None:
