@@ -1,6 +1,5 @@
 """Real servers for every test: a private PostgreSQL and Redis, one migrated template database, a copy per test."""
 
-import os
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from itertools import count
@@ -11,13 +10,13 @@ import asyncpg
 import pytest
 
 from city import embedded
-from city.journey.throwaway import throwaway_city
 from kernel.clock import StoppedClock
 from kernel.db import Database
 from kernel.migrate import migrate
 from kernel.redis import Redis
 from kernel.sealing import KeyFile, Keys, fresh_key, make_key_file
 from kernel.settings import load
+from tests.running_city import RunningCity, running_city
 from tests.whole_city import TestCity
 
 MIGRATIONS = Path(__file__).parents[1] / "src" / "gateway" / "migrations"
@@ -110,8 +109,19 @@ async def city(
 
 
 @pytest.fixture(scope="session")
-def city_url() -> Iterator[str]:
-    """A whole demo city, brought up by the ordinary command: its own processes, its own servers, over HTTP alone."""
-    environ = {**os.environ, "PYTHONPATH": str(MIGRATIONS.parents[1])}
-    with throwaway_city(environ, None, lambda: None) as url:
-        yield url
+async def whole_running_city() -> AsyncIterator[RunningCity]:
+    """A whole demo city, brought up by the ordinary command: its own processes, its own servers. Leave it as it was."""
+    async with running_city() as up:
+        yield up
+
+
+@pytest.fixture(scope="session")
+def city_url(whole_running_city: RunningCity) -> str:
+    """Where it answers."""
+    return whole_running_city.url
+
+
+@pytest.fixture(scope="session")
+def running_data(whole_running_city: RunningCity) -> Path:
+    """Its data directory, for commands."""
+    return whole_running_city.at.path

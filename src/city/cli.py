@@ -25,6 +25,8 @@ class Command(NamedTuple):
     name: str
     module: str
     help: str
+    passes_on: bool = False
+    """Whether what it does not know goes on to another program, as `args.rest`."""
 
 
 DEFAULT = "up"
@@ -33,13 +35,14 @@ COMMANDS = (
     Command("journey", "city.journey", "play a certificate's way from a department to a venue's scanner, over HTTP"),
     Command("check", "city.checking", "say of each part whether it is in order, and what to do if not"),
     Command("bench", "city.bench", "measure a headline figure against a bare server in the same run"),
-    Command("test", "city.testing", "run the test suite; what ./test does"),
+    Command("test", "city.testing", "run the test suite; what ./test does", passes_on=True),
     Command("serve", "city.serving", "the web process alone"),
     Command("worker", "city.working", "the worker process alone: sending, reminding, rebuilding lists"),
     Command("standins", "city.standins.serving", "the outside world of the demo: chat platform, real-name check"),
     Command("departments", "city.departments.serving", "the demo's departments, real servers behind the entrance"),
     Command("migrate", "city.migrating", "bring the database's schema up to date"),
     Command("seed", "city.seeding", "plant the demo city"),
+    Command("department", "city.joining", "a department joins by its manifest, goes live, is taken away"),
     Command("keys", "city.keeping_keys", "make the file of sealing keys, or rotate them"),
     Command("openapi", "city.writing_openapi", "write openapi/*.json from the handlers"),
     Command("schema", "city.writing_schema", "write schema.sql, the sum of the migrations"),
@@ -78,7 +81,12 @@ def _run(words: list[str]) -> int:
             f"Did you mean {called()} {near[0]}?" if near else f"{called()} --help names them all.",
         )
     module = importlib.import_module(command.module)
-    args = parser_of(command, module).parse_args(words)
+    parser = parser_of(command, module)
+    if command.passes_on:
+        args, rest = parser.parse_known_args(words)
+        args.rest = rest
+    else:
+        args = parser.parse_args(words)
     args.environ = dict(os.environ)
     result: int = module.run(args)
     return result
