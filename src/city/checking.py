@@ -21,6 +21,7 @@ from kernel.settings import Settings
 
 ANSWER_WITHIN_SECONDS = 5.0
 _OTHERS_MAY = 0o077
+_REMEDY = "See that it runs and that SUISHENBAN_{}_URL is right; docs/RUNBOOK.md says more."
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -65,11 +66,15 @@ def _look(args: argparse.Namespace) -> Iterator[Finding]:
         return
     yield Finding("settings", is_fine=True, found="valid")
     yield _key_file(settings)
-    yield asyncio.run(_database(settings))
-    yield asyncio.run(_redis(settings))
+    yield from servers_found(settings)
     if address is not None:
         yield from _processes(place.directory, address)
     yield from _stand_ins(settings)
+
+
+def servers_found(settings: Settings) -> list[Finding]:
+    """Whether PostgreSQL and Redis answer where the settings say."""
+    return [asyncio.run(_database(settings)), asyncio.run(_redis(settings))]
 
 
 def _refusal_as_finding(part: str, look: Callable[[], None], found: str) -> Finding:
@@ -103,19 +108,22 @@ def _key_file(settings: Settings) -> Finding:
 async def _database(settings: Settings) -> Finding:
     try:
         conn = await asyncpg.connect(settings.database_url.reveal(), timeout=ANSWER_WITHIN_SECONDS)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
-        return Finding("PostgreSQL", is_fine=False, found=_in_words(problem), remedy="See docs/RUNBOOK.md.")
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+        return Finding("PostgreSQL", is_fine=False, found=_in_words(problem), remedy=_REMEDY.format("DATABASE"))
     version = conn.get_server_version()
     await conn.close()
     return Finding("PostgreSQL", is_fine=True, found=f"{version.major} answers")
 
 
 async def _redis(settings: Settings) -> Finding:
-    client = Redis.from_url(settings.redis_url.reveal(), socket_timeout=ANSWER_WITHIN_SECONDS)
+    try:
+        client = Redis.from_url(settings.redis_url.reveal(), socket_timeout=ANSWER_WITHIN_SECONDS)
+    except ValueError as problem:
+        return Finding("Redis", is_fine=False, found=_in_words(problem), remedy=_REMEDY.format("REDIS"))
     try:
         await client.ping()
     except (OSError, RedisError) as problem:
-        return Finding("Redis", is_fine=False, found=_in_words(problem), remedy="See docs/RUNBOOK.md.")
+        return Finding("Redis", is_fine=False, found=_in_words(problem), remedy=_REMEDY.format("REDIS"))
     finally:
         await client.aclose()
     return Finding("Redis", is_fine=True, found="answers")
@@ -124,7 +132,7 @@ async def _redis(settings: Settings) -> Finding:
 def _processes(directory: DataDirectory, address: Address) -> Iterator[Finding]:
     alive = leftovers.recorded(directory.running)
     host = address.environ.get(environment.HOST, environment.DEFAULT_HOST)
-    port = int(address.environ.get(environment.PORT, environment.DEFAULT_PORT))
+    port = environment.port_of(address.environ)
     for part in city_parts(address.environ, host, port):
         pid = alive.get(part.name, 0)
         is_fine = bool(pid) and part.is_ready(pid)

@@ -47,7 +47,7 @@ class CityRecord(msgspec.Struct, kw_only=True):
     uid: int
     account: str | None = None
     planted: list[str] = []
-    """Digests of the databases that hold the demo city already."""
+    """Digests of the databases that hold the demo city already, each with the port of its departments' servers."""
 
 
 class Address(msgspec.Struct, kw_only=True):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from city.asking import reachable, url_of
+from city.errors import CannotStart
 from city.standins.demo_secrets import DEMO_APP_ID, DEMO_APP_SECRET
 
 SOURCES = Path(__file__).resolve().parents[1]
@@ -38,6 +39,14 @@ def public_host_of(host: str, port: int) -> str:
     """What codes name when nobody said otherwise: the address this machine reaches itself by."""
     name = reachable(host)
     return f"localhost:{port}" if ":" in name else f"{name}:{port}"
+
+
+def port_of(given: Mapping[str, str], said: int | None = None) -> int:
+    """The port of the web process: what was `said`, else what the environment says. Raises CannotStart."""
+    text = str(said) if said is not None else given.get(PORT) or str(DEFAULT_PORT)
+    if not text.isdecimal() or not 1 <= int(text) <= PORT_MAX:
+        raise CannotStart(f"{text} is no port for a city.", f"Choose one from 1 to {PORT_MAX}.")
+    return int(text)
 
 
 def is_demo(given: Mapping[str, str]) -> bool:

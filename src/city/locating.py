@@ -72,6 +72,9 @@ def environ_of_city(args: argparse.Namespace) -> Iterator[Mapping[str, str]]:
     `SUISHENBAN_DATABASE_URL` and `SUISHENBAN_REDIS_URL` win where they are set. Raises CannotStart.
     """
     environ: Mapping[str, str] = args.environ
+    if _brings_its_own_servers(environ) and environ.get(environment.KEY_FILE):
+        yield environ
+        return
     place = locate(args)
     address = place.directory.address()
     if address is not None:
@@ -92,7 +95,7 @@ def _environ_alone(
     directory: DataDirectory, environ: Mapping[str, str], database_url: str, redis_url: str
 ) -> dict[str, str]:
     host = environ.get(environment.HOST) or environment.DEFAULT_HOST
-    port = int(environ.get(environment.PORT) or environment.DEFAULT_PORT)
+    port = environment.port_of(environ)
     alone = environment.for_parts(
         environ,
         database_url=database_url,

@@ -5,6 +5,8 @@ import asyncio
 import sys
 from pathlib import Path
 
+import asyncpg
+
 from city import locating
 from city.errors import CannotStart
 from city.reading_settings import read_settings
@@ -26,5 +28,10 @@ def run(args: argparse.Namespace) -> int:
             applied = asyncio.run(migrate(settings.database_url.reveal(), FOLDER))
         except MigrationRefused as reason:
             raise CannotStart(f"The schema cannot be brought up to date: {reason}", "See docs/RUNBOOK.md.") from None
+        except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+            raise CannotStart(
+                f"The schema cannot be brought up to date: {type(problem).__name__}, {problem}",
+                "./run check says whether PostgreSQL answers; nothing was half done, so try again.",
+            ) from None
     sys.stdout.write("".join(f"applied {name}\n" for name in applied) or "the schema is up to date\n")
     return 0

@@ -62,15 +62,17 @@ def prepare(at: Checkout, lock_name: str, progress: Progress) -> None:
     _check_folder(at)
     with _alone(at, progress):
         stamp = locks.stamp_line(at.path / lock_name)
-        if stamp in _stamped(at):
+        stamped = _stamped(at)
+        if stamp in stamped:
             return
         blocks = locks.read(at.path / lock_name)
         if not _can_be_completed(at, blocks):
             _make_anew(at, progress)
+            stamped = []
         installed = locks.installed(at.environment)
         _add(at, [block for block in blocks if locks.key(block) not in installed], progress)
         (at.environment / MARK).touch()
-        _write_stamp(at, stamp)
+        _write_stamp(at, stamp, stamped)
 
 
 def _add(at: Checkout, missing: list[str], progress: Progress) -> None:
@@ -95,10 +97,10 @@ def _stamped(at: Checkout) -> list[str]:
     return lines if f"python {_version_of(at.python)}" in lines else []
 
 
-def _write_stamp(at: Checkout, line: str) -> None:
-    """Add `line` to the stamp. A line about an older state of the same lock file goes."""
+def _write_stamp(at: Checkout, line: str, before: list[str]) -> None:
+    """Write the stamp: `line`, and what it said `before` of other lock files."""
     name = line.split()[0]
-    others = [old for old in _stamped(at) if not old.startswith((f"{name} ", "python "))]
+    others = [old for old in before if not old.startswith((f"{name} ", "python "))]
     unfinished = at.stamp.with_suffix(".new")
     unfinished.write_text("\n".join([f"python {_version_of(at.python)}", *others, line, ""]), encoding="utf-8")
     unfinished.replace(at.stamp)
@@ -164,7 +166,7 @@ def _check_folder(at: Checkout) -> None:
         if isinstance(problem, PermissionError) or "Read-only" in str(problem):
             raise CannotStart(
                 f"{at.path} cannot be written by you, and its Python environment (.venv) is not ready for you.",
-                f"Clone it to a folder of your own, e.g. git clone {at.path} ~/suishenban, and start there.",
+                "Let its owner run ./run here once, or clone it to a folder of your own and start there.",
             ) from None
         raise CannotStart(f"{at.path} cannot be written: {problem.strerror}.", "Make room, and start again.") from None
 

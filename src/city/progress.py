@@ -1,5 +1,6 @@
 """What is going on, one line a step, with how long it took. Silent about steps shorter than a second until they end."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,15 @@ SHOWN_AFTER_SECONDS = 1.0
 REDRAWN_AFTER_SECONDS = 0.2
 REPEATED_AFTER_SECONDS = 10.0  # where lines cannot be redrawn: a file, a pipe, a CI log
 WIDTH_MAX = 100
+
+
+def put(out: TextIO, text: str) -> None:
+    """Write `text` at once. Where nobody reads any more, go silent: what goes on does not stop for want of a reader."""
+    try:
+        out.write(text)
+        out.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
 
 class Step:
@@ -43,10 +53,7 @@ class Step:
 
     def _write(self, text: str, *, ends: bool) -> None:
         line = f"  {text}"[:WIDTH_MAX]
-        self._out.write(f"\r\x1b[K{line}" if self._redraws else line)
-        if ends:
-            self._out.write("\n")
-        self._out.flush()
+        put(self._out, (f"\r\x1b[K{line}" if self._redraws else line) + ("\n" if ends else ""))
 
 
 class Progress:
@@ -73,5 +80,4 @@ class Progress:
 
     def say(self, text: str) -> None:
         """A line that is no step."""
-        self._out.write(f"{text}\n")
-        self._out.flush()
+        put(self._out, f"{text}\n")

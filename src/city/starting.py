@@ -89,9 +89,7 @@ def run(args: argparse.Namespace) -> int:
 def _plan(args: argparse.Namespace) -> Plan:
     given = dict(args.environ)
     host = args.host or given.get(environment.HOST) or environment.DEFAULT_HOST
-    port = args.port or int(given.get(environment.PORT) or environment.DEFAULT_PORT)
-    if not 1 <= port <= environment.PORT_MAX:
-        raise CannotStart(f"{port} is no port for a city.", f"Choose one from 1 to {environment.PORT_MAX} with --port.")
+    port = environment.port_of(given, args.port)
     place = locating.locate(args)
     plan = Plan(
         directory=place.directory,
@@ -118,6 +116,7 @@ def _public_host(said: str | None, host: str, port: int) -> str:
 def _prepare_place(plan: Plan, progress: Progress) -> None:
     """Check, and clear where that was asked for. Raises CannotStart."""
     if plan.fresh:
+        _refuse_to_lose_keys(plan)
         with progress.step("removed the data of the city that was here") as step:
             end_leftovers(plan.directory, step.tick)
             empty(plan.directory)
@@ -125,6 +124,15 @@ def _prepare_place(plan: Plan, progress: Progress) -> None:
     check_room(plan.directory)
     end_leftovers(plan.directory)
     _check_ports(plan)
+
+
+def _refuse_to_lose_keys(plan: Plan) -> None:
+    """The keys lie in the directory; without them a database of somebody's own could not be read any more."""
+    if plan.given.get(environment.DATABASE_URL):
+        raise CannotStart(
+            "--fresh removes the keys too, and your own database cannot be read without them.",
+            f"Unset {environment.DATABASE_URL}, or empty that database yourself and leave --fresh out.",
+        )
 
 
 def _check_ports(plan: Plan) -> None:
@@ -170,19 +178,27 @@ def _bring_up(plan: Plan, supervisor: Supervisor, asked: Asked, progress: Progre
 
 
 def _start_servers(plan: Plan, supervisor: Supervisor, progress: Progress) -> dict[str, str]:
+    database_url = plan.given.get(environment.DATABASE_URL, "")
+    redis_url = plan.given.get(environment.REDIS_URL, "")
     with progress.step("PostgreSQL and Redis answer") as step:
-        database_url = plan.given.get(environment.DATABASE_URL, "")
-        redis_url = plan.given.get(environment.REDIS_URL, "")
         if not (database_url and redis_url):
             ready = prepare(plan.directory, plan.account, plan.given, tick=step.tick)
-            supervisor.start(
-                part for part, theirs in ((ready.postgres, database_url), (ready.redis, redis_url)) if not theirs
-            )
+            ours = ((ready.postgres, not database_url), (ready.redis, not redis_url))
+            supervisor.start(part for part, is_ours in ours if is_ours)
             supervisor.await_ready(step.tick)
             database_url, redis_url = database_url or ready.database_url, redis_url or ready.redis_url
-        else:
-            step.outcome = "yours"
-    return _environ_of_parts(plan, database_url, redis_url)
+        environ = _environ_of_parts(plan, database_url, redis_url)
+        if environ.keys() & plan.given.keys() & {environment.DATABASE_URL, environment.REDIS_URL}:
+            _check_servers_of_others(environ)
+    return environ
+
+
+def _check_servers_of_others(environ: dict[str, str]) -> None:
+    from city.checking import servers_found  # loads the clients of both, which nobody else needs here
+
+    for finding in servers_found(read_settings(environ)):
+        if not finding.is_fine:
+            raise CannotStart(f"{finding.part} does not answer: {finding.found}", finding.remedy)
 
 
 def _environ_of_parts(plan: Plan, database_url: str, redis_url: str) -> dict[str, str]:
@@ -198,20 +214,22 @@ def _environ_of_parts(plan: Plan, database_url: str, redis_url: str) -> dict[str
 
 
 def _plant(plan: Plan, environ: dict[str, str], supervisor: Supervisor, asked: Asked, progress: Progress) -> None:
-    """Plant the demo city, once for each database this directory was used with."""
-    mark = hashlib.sha256(plan.given.get(environment.DATABASE_URL, "").encode()).hexdigest()[:16]
+    """Plant the demo city where it is not planted yet; again when its departments' servers moved to another port."""
+    database = hashlib.sha256(plan.given.get(environment.DATABASE_URL, "").encode()).hexdigest()[:16]
+    mark = f"{database}:{environ[environment.DEMO_DEPARTMENT_PORT]}"
     record = plan.directory.record()
     if record is None or mark in record.planted:
         return
     with progress.step("demo city planted") as step:
         supervisor.run_once(once("seed", environ), step.tick)
     if not asked.to_stop():
-        record.planted.append(mark)
+        record.planted = [one for one in record.planted if not one.startswith(database)] + [mark]
         plan.directory.write_record(record)
 
 
 def _write_address(plan: Plan, environ: dict[str, str]) -> None:
-    told = {name: text for name, text in environ.items() if name.startswith(environment.PREFIX)}
+    ours = environ.keys() - plan.given.keys()  # what somebody set, a password perhaps, stays with whoever set it
+    told = {name: environ[name] for name in sorted(ours) if name.startswith(environment.PREFIX)}
     plan.directory.write_address(Address(pid=os.getpid(), url=plan.url, environ=told))
 
 

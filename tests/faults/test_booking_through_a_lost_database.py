@@ -6,14 +6,13 @@ import asyncpg
 
 from appointments.errors import SlotFull
 from appointments.model import Booking
-from kernel.db import DatabaseAway, OutcomeUnknown, RolledBack
+from kernel.db import DatabaseAway, OutcomeUnknown
 from kernel.grouping import TooManyWaiting
 from tests.builders_appointments import a_person, a_slot, an_id, disagreements, messages, open_appointments
 
 PLACES = 40
 KILLS = 25
-NOT_TOLD = (DatabaseAway, OutcomeUnknown, RolledBack, TooManyWaiting, asyncpg.InternalClientError)
-"""The last is what asyncpg says of a connection whose end it has heard of but not yet seen."""
+NOT_TOLD = (DatabaseAway, OutcomeUnknown, TooManyWaiting)
 
 
 async def test_connections_killed_in_the_middle_cost_no_place_and_double_none(db, database_url, clock, keys):

@@ -3,14 +3,16 @@
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
-from kernel.db import Database, DatabaseAway, RolledBack, connect, listen
+from kernel.db import Database, DatabaseAway, OutcomeUnknown, RolledBack, connect, listen
 
+AWAY_OFTEN = 60
 KILL = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> $1"
 
 
@@ -53,6 +55,38 @@ async def test_a_transaction_cut_in_the_middle_is_away_and_the_next_one_works(sm
     with pytest.raises(DatabaseAway):
         await write_half()
     assert await small.fetchval("SELECT to_regclass('half')") is None
+
+
+async def test_a_connection_that_ends_between_two_statements_is_away_like_any_other(small: Database, database_url: str):
+    """Its end may be told (FATAL) and not yet seen (end of the stream) when the next statement is sent."""
+    outcomes: Counter[str] = Counter()
+
+    async def keep_asking() -> None:
+        async with asyncio.timeout(5):
+            while outcomes["away"] < AWAY_OFTEN:
+                try:
+                    async with small.transaction() as conn:
+                        for _ in range(3):
+                            await conn.fetchval("SELECT $1::int", 1)
+                    outcomes["answered"] += 1
+                except DatabaseAway:
+                    outcomes["away"] += 1
+                except OutcomeUnknown:
+                    outcomes["unknown"] += 1
+
+    async def keep_killing() -> None:
+        killer = await connect(database_url)
+        own = await killer.fetchval("SELECT pg_backend_pid()")
+        try:
+            while outcomes["away"] < AWAY_OFTEN:
+                await asyncio.sleep(0.002)
+                await killer.fetchval(KILL, own)
+        finally:
+            killer.terminate()
+
+    await asyncio.gather(*(keep_asking() for _ in range(3)), keep_killing())
+    assert outcomes["answered"] > 0
+    assert len(set(await asyncio.gather(*(one_after_another(small) for _ in range(3))))) == 3
 
 
 async def test_waiting_for_a_connection_is_bounded(small: Database):
