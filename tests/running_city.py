@@ -43,7 +43,8 @@ class RunningCity:
             self.process = subprocess.Popen(words, stdout=said, stderr=said, env=self._environ, cwd="/")
         end = time.monotonic() + UP_WITHIN_SECONDS
         while IS_OPEN not in self.said.read_text():
-            assert self.process.poll() is None and time.monotonic() < end, self.said.read_text()
+            assert self.process.poll() is None, self.said.read_text()
+            assert time.monotonic() < end, self.said.read_text()
             await asyncio.sleep(LOOKED_EVERY_SECONDS)
 
     def pids(self) -> dict[str, int]:
@@ -117,5 +118,5 @@ def _free_ports() -> int:
     turn = os.getpid() % len(PORTS_TRIED)
     for first in (*PORTS_TRIED[turn:], *PORTS_TRIED[:turn]):
         if all(asking.is_free(DEFAULT_HOST, port) for port in range(first, first + PORTS)):
-            return first
+            return int(first)
     raise OSError("no free ports")

@@ -14,6 +14,7 @@ from notifications.seals import Seals
 from tests.builders_notifications import PHONE
 
 MESSAGES = 40
+KILLS = 150
 KILLED_EVERY_SECONDS = 0.001
 KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> $1"
 
@@ -27,16 +28,16 @@ async def test_connections_killed_while_it_carries_lose_no_sms_and_double_none(
     async def carry() -> list[Accepted | Refused]:
         return [await carrier.send(Sms(text, PHONE, text, clock.now())) for text in texts]
 
-    async def keep_killing() -> None:
+    async def kill() -> None:
         killer = await asyncpg.connect(database_url)
         own = await killer.fetchval("SELECT pg_backend_pid()")
-        while not carrying.done():
+        for _ in range(KILLS):
             await killer.fetch(KILL, own)
             await asyncio.sleep(KILLED_EVERY_SECONDS)
         await killer.close()
 
     carrying = asyncio.create_task(carry())
-    await keep_killing()
+    await kill()
     assert all(isinstance(answer, Accepted) for answer in await carrying)
     async with db.connection() as conn:
         shown = await carrier.shown_to(conn, PHONE)

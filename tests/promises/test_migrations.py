@@ -6,10 +6,10 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from conftest import named
 
 from city import embedded
 from kernel.migrate import MigrationRefused, migrate
+from tests.conftest import named
 
 FIRST = "CREATE TABLE kernel.one (id uuid PRIMARY KEY);"
 SECOND = "CREATE TABLE kernel.two (id uuid PRIMARY KEY);"

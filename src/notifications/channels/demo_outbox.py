@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from kernel.clock import Clock
-from kernel.db import Connection, Database
+from kernel.db import Connection, Database, DatabaseAway, OutcomeUnknown
 from kernel.grouping import Group
 from kernel.ids import uuid7
 from kernel.log import get_logger
@@ -25,6 +25,8 @@ LISTED_MAX = 50
 RECEIPTED_TOGETHER_MAX = 200
 RECEIPT_POLL_SECONDS = 1.0
 TOGETHER_MAX = 256
+TRIES_MAX = 100
+AWAY_PAUSE_SECONDS = 0.1
 
 log = get_logger(__name__)
 
@@ -55,12 +57,26 @@ class DemoOutbox:
         log.warning("SMS are shown in the demo outbox: no phone will hear of them")
 
     async def send(self, sms: Sms) -> Accepted | Refused:
+        """Show an SMS, once for each reference.
+
+        A real carrier is not away because our database is: this one tries on for as long as it is waited for.
+        """
         now = self._clock.now()
         digest, sms_id = self._seals.phone_digest(sms.phone), uuid7(now)
         sealed = self._seals.shown(digest, sms_id, Shown(sms.phone, sms.text))
-        await self._showing.submit(queries.NewShown(digest, sms_id, sms.reference, sealed, now))
+        await self._show_patiently(queries.NewShown(digest, sms_id, sms.reference, sealed, now))
         self._shown.set()
         return Accepted(_reference(sms.reference))
+
+    async def _show_patiently(self, row: queries.NewShown) -> None:
+        for tries_left in reversed(range(TRIES_MAX)):
+            try:
+                await self._showing.submit(row)
+                return
+            except (DatabaseAway, OutcomeUnknown):
+                if not tries_left:
+                    raise
+            await asyncio.sleep(AWAY_PAUSE_SECONDS)
 
     async def receipts(self, take: TakeReceipts) -> None:
         """Say of everything shown that it was delivered, also of what was shown before this process started."""
