@@ -32,6 +32,7 @@ class RunningCity:
         self.at = DataDirectory(folder / "data")
         self.port = port
         self.url = asking.url_of(DEFAULT_HOST, port)
+        self.folder = folder
         self.said = folder / "said"
         self._environ = {**_bare(), **environ}
         self.process: subprocess.Popen[bytes] | None = None
@@ -45,6 +46,16 @@ class RunningCity:
         while IS_OPEN not in self.said.read_text():
             assert self.process.poll() is None, self.said.read_text()
             assert time.monotonic() < end, self.said.read_text()
+            await asyncio.sleep(LOOKED_EVERY_SECONDS)
+
+    def is_ready(self) -> bool:
+        return asking.answers_well(DEFAULT_HOST, self.port, "/health/ready")
+
+    async def until_ready(self) -> None:
+        """Wait until the city says that it can be used."""
+        end = time.monotonic() + UP_WITHIN_SECONDS
+        while not await asyncio.to_thread(self.is_ready):
+            assert time.monotonic() < end, "the city does not become ready"
             await asyncio.sleep(LOOKED_EVERY_SECONDS)
 
     def pids(self) -> dict[str, int]:
@@ -74,9 +85,9 @@ class RunningCity:
             self.process.wait()
             raise
 
-    async def play_journey(self) -> str:
+    async def play_journey(self, url: str | None = None) -> str:
         """`./run journey` against this city, in a process that knows its address and nothing else; what it said."""
-        words = [sys.executable, "-P", "-m", "city", "journey", "--url", self.url, "--quiet"]
+        words = [sys.executable, "-P", "-m", "city", "journey", "--url", url or self.url, "--quiet"]
         playing = await asyncio.create_subprocess_exec(
             *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env=_bare(), cwd="/"
         )
@@ -94,10 +105,14 @@ class RunningCity:
 
 @asynccontextmanager
 async def running_city(environ: Mapping[str, str] | None = None) -> AsyncIterator[RunningCity]:
-    """A demo city of its own for the block, its data thrown away at the end. `environ` is told to it besides."""
+    """A demo city of its own for the block, its data thrown away at the end.
+
+    `environ` is told to it besides; `FOLDER` in it stands for a folder of the block's own.
+    """
     folder = throwaway_folder(server_account(None, os.environ))
     folder.chmod(0o711)
-    city = RunningCity(folder, _free_ports(), environ or {})
+    told = {name: text.replace("FOLDER", str(folder)) for name, text in (environ or {}).items()}
+    city = RunningCity(folder, free_ports(), told)
     try:
         await city.start()
         yield city
@@ -113,7 +128,7 @@ def _bare() -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "PYTHONPATH": str(SOURCES)}
 
 
-def _free_ports() -> int:
+def free_ports() -> int:
     """The first of as many free ports in a row as a city takes; several test runs begin at different ones."""
     turn = os.getpid() % len(PORTS_TRIED)
     for first in (*PORTS_TRIED[turn:], *PORTS_TRIED[:turn]):

@@ -87,6 +87,12 @@ class NoOffice(Forbidden):
     code = "appointments.no_office"
 
 
+class CursorUnknown(BadRequest):
+    """This cursor is not one that a page of this list returned."""
+
+    code = "appointments.cursor_unknown"
+
+
 class DaysOutOfRange(BadRequest):
     """The days asked for are too many, too far away or the wrong way round."""
 

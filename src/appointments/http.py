@@ -19,6 +19,7 @@ from appointments.errors import (
     BookingIdTaken,
     BookingNotFound,
     CancellationClosed,
+    CursorUnknown,
     DaysOutOfRange,
     NotBooked,
     OtherService,
@@ -90,7 +91,7 @@ async def list_services(appointments: NamedDependency[Appointments], known: Know
     "/slots",
     operation_id="searchSlots",
     summary="Hours of a service, and how many places are free",
-    responses=refuses(MalformedRequest, DaysOutOfRange),
+    responses=refuses(MalformedRequest, CursorUnknown, DaysOutOfRange),
 )
 async def search_slots(
     resident: NamedDependency[Resident],
@@ -149,7 +150,7 @@ async def book_place(
     "/bookings",
     operation_id="listBookings",
     summary="My bookings",
-    responses=refuses(MalformedRequest, RealNameNeeded),
+    responses=refuses(MalformedRequest, CursorUnknown, RealNameNeeded),
 )
 async def list_bookings(
     citizen: NamedDependency[Citizen],

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from kernel.errors import MalformedRequest
+from appointments.errors import CursorUnknown
 
 CURSOR_MAX: Final = 80
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,8 +36,8 @@ class Position(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
 
 
 def position_of(cursor: str) -> Position:
-    """Raises MalformedRequest for a text that `Position.cursor` did not make."""
+    """Raises CursorUnknown for a text that `Position.cursor` did not make."""
     try:
         return msgspec.msgpack.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=Position)
     except (ValueError, msgspec.DecodeError):
-        raise MalformedRequest("cursor: take it from the page before") from None
+        raise CursorUnknown from None

@@ -6,6 +6,7 @@ ended one is refused within the same second that the snapshot of ended sessions 
 
 from collections.abc import Callable
 from hashlib import sha256
+from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +32,10 @@ _ABSENT = Signed(NotProved("absent"), None)
 _INVALID = Signed(NotProved("invalid"), None)
 _EXPIRED = Signed(NotProved("expired"), None)
 _REVOKED = Signed(NotProved("revoked"), None)
+
+_TWO_TOKENS = b""
+"""In place of two Authorization headers: whatever stood before us may have looked at the other one."""
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _SAFE_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -115,6 +120,7 @@ class Edge:
         clock: Clock,
         *,
         requests_per_minute: int,
+        proxies: int = 0,
     ) -> None:
         self._app = app
         self._check = check
@@ -123,18 +129,16 @@ class Edge:
         self._tracing = tracing
         self._clock = clock
         self._limit = Limit("edge", requests_per_minute, 60)
+        self._proxies = proxies
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         started = stopwatch()
-        authorization = traceparent = None
-        for name, value in scope["headers"]:
-            if name == b"authorization":
-                authorization = value
-            elif name == b"traceparent":
-                traceparent = value
+        authorization, traceparent, forwarded = _headers(scope["headers"])
+        if self._proxies:
+            scope["client"] = _client(forwarded, self._proxies, scope.get("client"))
         signed, limits_as = self._check.check(authorization, self._clock.now().timestamp())
         scope["user"] = signed
         status = 500
@@ -157,7 +161,7 @@ class Edge:
             await self._traced(scope, receive, answer, traceparent)
         else:
             await self._app(scope, receive, answer)
-        self._telemetry.request(scope["method"], _route(scope), status, stopwatch() - started)
+        self._telemetry.request(_method(scope), _route(scope), status, stopwatch() - started)
 
     async def _traced(self, scope: Any, receive: Receive, answer: Send, traceparent: bytes | None) -> None:
         span = self._tracing.request_span(traceparent.decode("latin-1") if traceparent else None)
@@ -166,12 +170,41 @@ class Edge:
             return
         with span as current:
             await self._app(scope, receive, answer)
-            current.update_name(f"{scope['method']} {_route(scope)}")
+            current.update_name(f"{_method(scope)} {_route(scope)}")
+
+
+def _headers(headers: list[tuple[bytes, bytes]]) -> tuple[bytes | None, bytes | None, bytes | None]:
+    """Authorization, traceparent and X-Forwarded-For, each None where it is absent."""
+    authorization = traceparent = forwarded = None
+    for name, value in headers:
+        if name == b"authorization":
+            authorization = value if authorization is None else _TWO_TOKENS
+        elif name == b"traceparent":
+            traceparent = value
+        elif name == b"x-forwarded-for":
+            forwarded = value if forwarded is None else forwarded + b"," + value
+    return authorization, traceparent, forwarded
+
+
+def _client(forwarded: bytes | None, proxies: int, seen: Any) -> Any:
+    """Who called, as the outermost of our own proxies saw it: what stands further left anybody may have written."""
+    addresses = [] if forwarded is None else forwarded.decode("latin-1").split(",")
+    if len(addresses) < proxies:
+        return seen
+    try:
+        return str(ip_address(addresses[-proxies].strip())), 0
+    except ValueError:
+        return seen
 
 
 def _address(scope: Any) -> str:
     client = scope.get("client")
     return f"address {client[0]}" if client else "address unknown"
+
+
+def _method(scope: Any) -> str:
+    """A method there is: any other is a word of the caller's, and stays out of metrics and traces."""
+    return scope["method"] if scope["method"] in _METHODS else "other"
 
 
 def _route(scope: Any) -> str:

@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from litestar import Litestar
+from litestar.connection import ASGIConnection
 from litestar.di import Provide
+from litestar.handlers import BaseRouteHandler
 from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp
 
@@ -19,6 +22,7 @@ from gateway.lean import SHORT_BYTES_MAX, LeanRequest, LeanResponse, give_plainl
 from gateway.parts import CityParts
 from kernel import problems, snapshots
 from kernel.audience import router_of
+from kernel.errors import NoSuchPath
 from kernel.log import get_logger
 from kernel.principal import Audience
 from kernel.settings import Settings
@@ -27,6 +31,8 @@ BODY_BYTES_MAX = 1024 * 1024
 """The largest request body taken; the largest we expect is a certificate of a few kilobytes."""
 assert BODY_BYTES_MAX >= SHORT_BYTES_MAX
 STATIC = Path(__file__).parent / "static"
+STATIC_NAME = re.compile(r"/?[A-Za-z0-9._/-]{1,200}")
+"""What our files are called; any other name is not even looked for."""
 
 log = get_logger(__name__)
 
@@ -42,7 +48,7 @@ def build_app(parts: CityParts, settings: Settings, cast: Cast | None = None) ->
     )
     app = Litestar(
         [router_of(audience, routes.handlers_of(audience, demo=settings.demo)) for audience in Audience]
-        + [create_static_files_router("/static", [STATIC], cache_control=None)],
+        + [create_static_files_router("/static", [STATIC], cache_control=None, guards=[_only_names_of_ours])],
         dependencies=_provide({**parts.by_name(), "home": home, "cast": cast}),
         exception_handlers=problems.HANDLERS,
         openapi_config=None,
@@ -65,7 +71,14 @@ def build_app(parts: CityParts, settings: Settings, cast: Cast | None = None) ->
         parts.tracing,
         parts.clock,
         requests_per_minute=settings.requests_per_minute,
+        proxies=settings.proxies,
     )
+
+
+def _only_names_of_ours(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Raises NoSuchPath for what the file system would choke on: a zero byte, a name that is too long."""
+    if STATIC_NAME.fullmatch(str(connection.path_params.get("file_path", ""))) is None:
+        raise NoSuchPath
 
 
 def _provide(parts: Mapping[str, Any]) -> dict[str, Provide]:

@@ -1,21 +1,35 @@
-"""The API descriptions (OpenAPI 3.1), one per audience, generated from the handlers and their structs."""
+"""The API descriptions (OpenAPI 3.1), one per audience, generated from the handlers and their structs.
 
+Paths and parameters are as the framework describes them. Bodies and answers are described by msgspec, which also checks
+them: with every bound, and closed where unknown fields are refused. What any operation may refuse is said here, once.
+"""
+
+import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from litestar import Litestar
+import msgspec
+from litestar import Litestar, Response
 from litestar.di import Provide
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Server
+from litestar.routes import HTTPRoute
 
 from gateway import routes
 from gateway.parts import PART_NAMES
+from kernel import errors
 from kernel.audience import SECURITY, router_of
+from kernel.errors import Refusal
 from kernel.principal import Audience
+from kernel.problems import PROBLEM_MEDIA, Problem
 
 VERSION = "1"
+JSON = "application/json"
+_COMPONENTS = "#/components/schemas/"
 
 _TITLES = {
     Audience.PUBLIC: (
@@ -40,6 +54,49 @@ _TITLES = {
     ),
     Audience.OPERATOR: ("Suishenban, for operators (运营)", "Keep the city running."),
 }
+
+
+_TAGS = {
+    "Signing in": "Who you are: codes, tokens, refreshing and ending a session.",
+    "Account": "What the entrance holds about who is signed in.",
+    "Certificates": "What is issued, held and shown, and who saw it.",
+    "Asks": "A venue asks, a resident answers.",
+    "Verification": "A venue scans a shown code.",
+    "Appointments": "Offices, hours and bookings.",
+    "Desk": "Who is expected at an office, and who has come.",
+    "Messages": "What people are told, and how.",
+    "Department apps": "What departments serve behind the entrance.",
+    "Catalogue": "Kinds, issuers, scenarios, venues and devices.",
+    "Oversight": "Acts on record, signing keys, and what went wrong.",
+    "Health": "Whether the city is well.",
+    "Demo": "Short cuts that a real city has not.",
+}
+_TAG_OF = {
+    "sign-in": "Signing in", "sign-out": "Signing in", "token": "Signing in", "real-name": "Signing in",
+    ".well-known": "Signing in", "me": "Account", "account": "Account", "export": "Account", "sessions": "Account",
+    "certificates": "Certificates", "kinds": "Certificates", "scenarios": "Certificates", "uses": "Certificates",
+    "Q": "Certificates", "A": "Asks", "asks": "Asks", "verifications": "Verification", "bookings": "Appointments",
+    "slots": "Appointments", "offices": "Appointments", "services": "Appointments", "desk": "Desk",
+    "inbox": "Messages", "contact-preferences": "Messages", "messages": "Messages", "apps": "Department apps",
+    "issuers": "Catalogue", "venues": "Catalogue", "devices": "Catalogue", "audit": "Oversight",
+    "signing-keys": "Oversight", "alerts": "Oversight", "health": "Health", "demo": "Demo",
+}  # fmt: skip
+"""What people do at a path, by its first word after the audience. A new word is given its tag here."""
+_TAG_FOR_OPERATORS = {"kinds": "Catalogue", "scenarios": "Catalogue"}
+
+_HEADERS = {
+    "401": {"WWW-Authenticate": {"description": "`Bearer`", "schema": {"type": "string"}}},
+    "429": {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}},
+    "503": {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}},
+}
+
+
+class _Described(NamedTuple):
+    """An operation, and the handler it describes."""
+
+    path: str
+    operation: dict[str, Any]
+    handler: HTTPRouteHandler
 
 
 def _absent() -> Callable[[], None]:
@@ -67,7 +124,118 @@ def _document(audience: Audience) -> dict[str, Any]:
         logging_config=None,
     )
     schema: dict[str, Any] = app.openapi_schema.to_schema()
+    described = list(_described(app, schema))
+    _describe_types(schema, described)
+    for one in described:
+        _refuse_in_common(one)
+        _say_plainly(one.operation)
+        one.operation["tags"] = [_tag(audience, one.path)]
+    used = {tag for one in described for tag in one.operation["tags"]}
+    schema["tags"] = [{"name": name, "description": words} for name, words in _TAGS.items() if name in used]
     return schema
+
+
+def _described(app: Litestar, schema: dict[str, Any]) -> Iterator[_Described]:
+    for route in app.routes:
+        for method, (handler, _) in route.route_handler_map.items() if isinstance(route, HTTPRoute) else ():
+            operation = schema["paths"].get(route.path_format, {}).get(method.lower())
+            if operation is not None:
+                yield _Described(route.path_format, operation, handler)
+
+
+def _describe_types(schema: dict[str, Any], described: Sequence[_Described]) -> None:
+    """Describe bodies and answers as msgspec reads and writes them."""
+    places: list[tuple[Any, dict[str, Any]]] = [(Problem, {})]
+    for _, operation, handler in described:
+        data = handler.parsed_fn_signature.parameters.get("data")
+        if data is not None:
+            places += [(data.annotation, media) for media in operation["requestBody"]["content"].values()]
+        answer = handler.parsed_fn_signature.return_type
+        given = answer.inner_types[0].annotation if answer.is_subclass_of(Response) else answer.annotation
+        content = operation["responses"].get(str(handler.status_code), {}).get("content", {})
+        if JSON in content:
+            places.append((given, content[JSON]))
+    schemas, components = msgspec.json.schema_components(
+        [kind for kind, _ in places], ref_template=_COMPONENTS + "{name}"
+    )
+    for (_, media), described_as in zip(places, schemas, strict=True):
+        media["schema"] = described_as
+    for component in components.values():
+        if "description" in component:
+            component["description"] = inspect.cleandoc(component["description"])
+    schema["components"]["schemas"] = components
+    unknown = _referred(schema) - components.keys()
+    assert not unknown, f"described by the framework alone: {unknown}"
+
+
+def _referred(described: Any) -> set[str]:
+    """The names of all components that something refers to."""
+    if isinstance(described, dict):
+        own = {described["$ref"].removeprefix(_COMPONENTS)} if isinstance(described.get("$ref"), str) else set()
+        return own.union(*map(_referred, described.values()))
+    return set().union(*map(_referred, described)) if isinstance(described, list) else set()
+
+
+def _refuse_in_common(one: _Described) -> None:
+    """Add what any operation may refuse: at the edge, before its handler, or because a part is away."""
+    answers: dict[str, Any] = one.operation["responses"]
+    for refusal in _common_refusals(one):
+        status = str(refusal.status)
+        said = f"`{refusal.code}`: {refusal.title()}"
+        answer = answers.setdefault(status, {"description": said})
+        if PROBLEM_MEDIA not in answer.get("content", {}):
+            answer["content"] = {PROBLEM_MEDIA: {"schema": {"$ref": f"{_COMPONENTS}{Problem.__name__}"}}}
+            answer["description"] = said
+        elif said not in answer["description"]:
+            answer["description"] += f" {said}"
+    for status, headers in _HEADERS.items():
+        if status in answers:
+            answers[status]["headers"] = headers
+    one.operation["responses"] = dict(sorted(answers.items()))
+
+
+def _common_refusals(one: _Described) -> Iterator[type[Refusal]]:
+    asks = one.handler.parsed_fn_signature.parameters.keys()
+    has_body = bool(one.operation.get("requestBody"))
+    if has_body:
+        yield errors.BodyTooLarge
+    if (has_body or one.operation.get("parameters")) and not one.handler.exception_handlers:
+        yield errors.MalformedRequest
+    if "{" in one.path:
+        yield errors.NoSuchPath
+    if {} not in one.operation.get("security", [{}]):
+        yield from (errors.NotSignedIn, errors.TokenExpired, errors.TokenRevoked, errors.WrongAudience)
+    if "citizen" in asks:
+        yield errors.RealNameNeeded
+    if asks & {"department", "staff"}:
+        yield errors.RoleMissing
+    yield errors.RateLimited
+    if asks & set(PART_NAMES):
+        yield errors.PartAway
+
+
+def _say_plainly(operation: dict[str, Any]) -> None:
+    """Leave out what says nothing, and call an answer by its name."""
+    for described in (operation, *operation.get("parameters", [])):
+        if described.get("deprecated") is False:
+            del described["deprecated"]
+    if {} in operation.get("security", []):
+        operation["security"] = []
+    for status, answer in operation["responses"].items():
+        if not answer.get("headers", True):
+            del answer["headers"]
+        if (
+            status.startswith("2")
+            and status.isdecimal()
+            and answer["description"] == HTTPStatus(int(status)).description
+        ):
+            answer["description"] = HTTPStatus(int(status)).phrase
+
+
+def _tag(audience: Audience, path: str) -> str:
+    words = path.strip("/").split("/")
+    word = words[0] if audience is Audience.PUBLIC else words[1]
+    return (_TAG_FOR_OPERATORS if audience is Audience.OPERATOR else {}).get(word) or _TAG_OF[word]
 
 
 def documents() -> dict[str, dict[str, Any]]:

@@ -2,21 +2,37 @@
 
 Litestar pays a task group for two dependencies (70 µs), a general response object (8 µs), and a second wait for a body
 that is already whole (12 µs). Our dependencies are plain functions, our answers structs, our bodies small.
+
+In one thing the answers differ: a JSON body is decoded straight to its struct, and strictly. The framework also takes
+`0` for false, `"7"` for 7 and 7 for a time, which no description of ours promises.
 """
 
+import asyncio
+import re
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 from litestar import Litestar, Request, Response
+from litestar.enums import RequestEncodingType
+from litestar.exceptions import ClientException, ValidationException
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import BodyKwarg
 from litestar.routes import HTTPRoute
 from litestar.types import Receive, Scope, Send
 from litestar.types.empty import Empty
 
+from kernel.errors import MalformedRequest
+
 SHORT_BYTES_MAX = 16 * 1024
 """A body up to this size skips the framework's count of its bytes: no limit of ours may be smaller."""
 
+BODY_SECONDS_MAX = 30.0
+"""How long a body may take to arrive, as long as the server gives a request's head: who sends drop by drop holds one of
+the few thousand requests that are served at once."""
+
 _encode = msgspec.json.Encoder().encode
+_WHERE = re.compile(r" - at `\$\.?(.*)`$")
 
 
 class _Sent:
@@ -49,8 +65,20 @@ class LeanResponse(Response[Any]):
 class LeanRequest(Request[Any, Any, Any]):
     """`request_class` of the app: a body that its first part completes is not waited for a second time."""
 
+    body_seconds_max = BODY_SECONDS_MAX
+
     async def body(self) -> bytes:
-        if self._body is Empty and self._connection_state.body is Empty:
+        """The whole body. Raises MalformedRequest for one that does not come within `body_seconds_max`."""
+        if self._body is not Empty:
+            return await super().body()
+        try:
+            async with asyncio.timeout(self.body_seconds_max):
+                return await self._arrived()
+        except TimeoutError:
+            raise MalformedRequest("the body did not arrive in time") from None
+
+    async def _arrived(self) -> bytes:
+        if self._connection_state.body is Empty:
             message: Any = await self.receive()
             part = message.get("body", b"")
             if 0 < len(part) <= SHORT_BYTES_MAX and len(part) == self.content_length:
@@ -71,11 +99,18 @@ def _first(message: Any, receive: Receive) -> Receive:
 
 
 def give_plainly(app: Litestar) -> Litestar:
-    """Hand handlers their dependencies, plain functions of the request or of nothing, without a task group."""
+    """Hand handlers their dependencies, plain functions of the request or of nothing, without a task group.
+
+    And their JSON bodies as their types say, without a detour and without guessing.
+    """
     for route in app.routes:
         if not isinstance(route, HTTPRoute):
             continue
-        for _, model in route.route_handler_map.values():
+        for handler, model in route.route_handler_map.values():
+            body = _body_of(handler)
+            if body is not None and "data" in model.expected_reserved_kwargs:
+                model.expected_reserved_kwargs = model.expected_reserved_kwargs - {"data"}
+                model.extractors = [_taker_of(body), *model._create_extractors()]  # noqa: SLF001 -- its own, but for the body
             plan = list(_plan(model.dependency_batches))
             if plan:
                 model.extractors.append(_giver_of(plan))
@@ -100,3 +135,36 @@ def _giver_of(plan: list[tuple[str, Any, bool]]) -> Any:
             values[key] = dependency(request=connection) if wants_request else dependency()
 
     return give
+
+
+def _body_of(handler: HTTPRouteHandler) -> Any:
+    """What a handler takes as its JSON body, or None."""
+    data = handler.parsed_fn_signature.parameters.get("data")
+    is_json = (
+        data is not None
+        and isinstance(data.kwarg_definition, BodyKwarg)
+        and (data.kwarg_definition.media_type is RequestEncodingType.JSON)
+    )
+    return data.annotation if data is not None and is_json else None
+
+
+def _taker_of(kind: Any) -> Any:
+    decode = msgspec.json.Decoder(kind).decode
+
+    async def take(values: dict[str, Any], connection: Any) -> None:
+        body = await connection.body()
+        if not body:
+            return
+        try:
+            values["data"] = decode(body)
+        except msgspec.ValidationError as problem:
+            said = str(problem)
+            where = _WHERE.search(said)
+            words = {"key": where[1] if where else "data", "message": said.split(" - ", maxsplit=1)[0]}
+            raise ValidationException(extra=[words]) from problem
+        except msgspec.DecodeError as problem:
+            raise ClientException(str(problem)) from problem
+        except UnicodeDecodeError:  # JSON is UTF-8 (RFC 8259 §8.1)
+            raise ClientException("the body is not UTF-8") from None
+
+    return take

@@ -3,11 +3,12 @@
 Asking for the principal is the admission: nobody gets one without a token made for that audience.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from inspect import signature
 from typing import Any
 
-from litestar import Request, Router
+from litestar import Request, Response, Router
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import Components, SecurityScheme
@@ -141,8 +142,28 @@ def router_of(audience: Audience, handlers: Sequence[HTTPRouteHandler]) -> Route
         assert public or asks or handler.opt.get(OPEN), f"{handler.fn.__name__} admits anybody to {audience}"
     return Router(
         path="/" if public else f"/{audience}",
-        route_handlers=list(handlers),
+        route_handlers=[*_answers_to_options(handlers), *handlers],
         security=[] if public else [{"accessToken": []}],
         dependencies={name: Provide(give, sync_to_thread=False) for name, give in _PROVIDERS[audience].items()},
         opt={"audience": audience},
     )
+
+
+def _answers_to_options(handlers: Sequence[HTTPRouteHandler]) -> Iterator[HTTPRouteHandler]:
+    """Answers that name every method of an address. They come first: the framework adds its own to a handler that has
+    none beside it, which names that handler's methods alone."""
+    methods: defaultdict[str, set[str]] = defaultdict(set)
+    for handler in handlers:
+        for path in handler.paths:
+            methods[path] |= handler.http_methods
+    for path, taken in methods.items():
+        name_methods = _naming(", ".join(sorted({*taken, "OPTIONS"})))
+        options = HTTPRouteHandler(path, http_method="OPTIONS", include_in_schema=False, sync_to_thread=False)
+        yield options(name_methods)
+
+
+def _naming(methods: str) -> Callable[[], Response[None]]:
+    def name_methods() -> Response[None]:
+        return Response(None, status_code=204, headers={"Allow": methods})
+
+    return name_methods

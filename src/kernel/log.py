@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
+from types import TracebackType
 from typing import Any, cast
 
 import structlog
@@ -31,6 +32,13 @@ _PERSONAL = re.compile(
     r"|/Q/[A-Z2-7]{26}"  # an online code
     r"|eyJ[\w-]+\.[\w-]+\.[\w-]+"  # a JWT
 )
+# Our own lines are in English, so Chinese in them is a value that slipped in, most likely by the words of an exception.
+_CHINESE = re.compile(
+    r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+"
+    r"|(?:\\x[0-9a-f]{2}){6,}"  # the same as bytes, in Python's words
+    r"|(?:\\u[0-9a-f]{4}){2,}"
+)
+STRUCK_OUT = "[struck out]"
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
@@ -40,7 +48,12 @@ def get_logger(name: str) -> FilteringBoundLogger:
 
 def redact(text: str) -> str:
     """`text` with whatever looks like a personal value, a token or a code struck out."""
-    return _PERSONAL.sub("[struck out]", text)
+    return _PERSONAL.sub(STRUCK_OUT, text)
+
+
+def redact_line(text: str) -> str:
+    """`text` of a log line or a trace: without personal values, and without whatever may be somebody's name."""
+    return _CHINESE.sub(STRUCK_OUT, redact(text))
 
 
 def _of_process(process: str) -> Processor:
@@ -53,11 +66,25 @@ def _of_process(process: str) -> Processor:
 
 def _strike_out(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key, value in event.items():
-        if key in FORBIDDEN_FIELDS:
-            event[key] = "[struck out]"
-        elif isinstance(value, str):
-            event[key] = redact(value)
+        event[key] = STRUCK_OUT if key in FORBIDDEN_FIELDS else _clean(value)
     return event
+
+
+def _clean(value: Any) -> Any:
+    """A field's value as it may be written; what JSON has no form for, in its own words."""
+    match value:
+        case None | bool() | float():
+            return value
+        case int():
+            return value if redact_line(str(value)) == str(value) else STRUCK_OUT
+        case dict():
+            return {
+                redact_line(str(key)): STRUCK_OUT if key in FORBIDDEN_FIELDS else _clean(held)
+                for key, held in value.items()
+            }
+        case list() | tuple() | set() | frozenset():
+            return [_clean(held) for held in value]
+    return redact_line(value if isinstance(value, str) else repr(value))
 
 
 class _ThroughStructlog(logging.Handler):
@@ -67,6 +94,14 @@ class _ThroughStructlog(logging.Handler):
         line = structlog.get_logger(record.name)
         failure = {"failure": logging.Formatter().formatException(record.exc_info)} if record.exc_info else {}
         line.log(max(record.levelno, logging.DEBUG), record.getMessage(), **failure)
+
+
+def _tell_of_end(kind: type[BaseException], failure: BaseException, trace: TracebackType | None) -> None:
+    """What ends the process is logged like anything else: its words may hold anything."""
+    if not issubclass(kind, Exception):
+        sys.__excepthook__(kind, failure, trace)
+        return
+    structlog.get_logger(part=__name__).critical("the process ends by a failure", exc_info=(kind, failure, trace))
 
 
 def configure(level: str, *, process: str) -> None:
@@ -88,3 +123,4 @@ def configure(level: str, *, process: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [_ThroughStructlog()]
     root.setLevel(max(threshold, logging.WARNING))
+    sys.excepthook = _tell_of_end

@@ -16,6 +16,9 @@ class Identity(msgspec.Struct, frozen=True):
     id_number: str
     name: str
 
+    def __repr__(self) -> str:
+        return "Identity(…)"
+
 
 class People:
     """Finds and mints persons. Values are sealed under `sealer`, found through `digester`."""
@@ -25,7 +28,7 @@ class People:
         self._digester = digester
 
     async def mint(self, conn: Connection, identity: Identity, *, now: datetime) -> PersonId:
-        """The person of this ID number, made now if nobody knew them. The first name told is kept."""
+        """The person of this ID number, made now if nobody knew them. The first name told stands until `confirm`."""
         found = await self.find(conn, identity.id_number)
         if found is not None:
             return found
@@ -37,6 +40,12 @@ class People:
         known = await self.find(conn, identity.id_number)
         assert known is not None  # filed by the one we lost to, which has committed
         return known
+
+    async def confirm(self, conn: Connection, person_id: PersonId, identity: Identity) -> None:
+        """File the name that was checked, in place of whatever was told before."""
+        if await self.identity(conn, person_id) != identity:
+            sealed = self._sealer.seal_struct(identity, person_id.bytes)
+            await queries.update_identity(conn, person_id, sealed)
 
     async def find(self, conn: Connection, id_number: str) -> PersonId | None:
         """The person of an ID number, under any digest key still kept."""

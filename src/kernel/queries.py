@@ -123,6 +123,16 @@ async def insert_person(conn: Connection, person_id: UUID, identity: bytes, *, n
     )  # fmt: skip
 
 
+async def update_identity(conn: Connection, person_id: UUID, identity: bytes) -> None:
+    await conn.execute(
+        """
+        -- kernel.update_identity
+        UPDATE kernel.person SET identity = $2 WHERE person_id = $1
+        """,
+        person_id, identity,
+    )  # fmt: skip
+
+
 async def select_identity(conn: Connection, person_id: UUID) -> bytes | None:
     sealed: bytes | None = await conn.fetchval(
         """

@@ -70,6 +70,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Who carries SMS. `demo` shows them in the demo outbox and tells so at start."""
     requests_per_minute: Annotated[int, Meta(ge=1)] = 1200
     """How many requests a minute one token, or one address without a token, may make."""
+    proxies: Annotated[int, Meta(ge=0, le=5)] = 0
+    """How many reverse proxies of yours stand before the web process, each adding the address it saw to
+    X-Forwarded-For. 0 believes no such header: then all who come through a proxy count as one address."""
     demo: bool = False
     """Opens the demo outbox and the demo's short cuts under /demo. Never in a real city."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

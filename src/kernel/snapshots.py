@@ -59,7 +59,7 @@ class Snapshots:
             self._wake.set()
 
     async def keep_fresh(self) -> None:
-        """Run until cancelled. While the database is away, what was read last is served."""
+        """Run until cancelled. What cannot be read, be it that the database is away, is served as it was read last."""
         while True:
             try:
                 await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
@@ -75,6 +75,8 @@ class Snapshots:
             await self._parts[name].refresh()
         except (DatabaseAway, OSError) as away:
             log.warning("snapshot not refreshed", snapshot=name, error=type(away).__name__)
+        except Exception:  # one catalogue that cannot be read must not keep the others from being heard
+            log.exception("snapshot cannot be read", snapshot=name)
 
 
 async def announce(conn: Connection, name: str) -> None:

@@ -18,7 +18,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
-from kernel.log import redact
+from kernel.log import redact_line
 
 DURATION_BOUNDS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 SERIES_MAX = 5_000
@@ -95,7 +95,7 @@ class _LinesToFile(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         for span in spans:
-            self._out.write(redact(json.dumps(json.loads(span.to_json(indent=None)), ensure_ascii=False)) + "\n")
+            self._out.write(redact_line(json.dumps(json.loads(span.to_json(indent=None)), ensure_ascii=False)) + "\n")
         self._out.flush()
         return SpanExportResult.SUCCESS
 

@@ -12,8 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import aiohttp
 import pytest
 
-from city import asking, leftovers
-from city.environment import DEFAULT_HOST
+from city import leftovers
 from city.journey.calling import open_http
 from tests.busy_people import PEOPLE, Crowd, OwedSms, open_stage, scan
 from tests.running_city import RunningCity, running_city
@@ -65,7 +64,7 @@ async def test_a_part_is_killed_and_nothing_acknowledged_is_lost(
     killed_at = time.monotonic()
 
     async def heals() -> bool:
-        is_ready = await asyncio.to_thread(asking.answers_well, DEFAULT_HOST, city.port, "/health/ready")
+        is_ready = await asyncio.to_thread(city.is_ready)
         return is_ready and crowd.has_all_done_since(killed_at) and await crowd.is_told_since(killed_at)
 
     healed = await until(heals, HEALS_WITHIN_SECONDS, f"the city does not heal when {name} is killed")

@@ -245,8 +245,33 @@ WAYS_BACK = (
 
 async def test_no_single_statement_brings_a_revoked_certificate_back(wallet: Wallet) -> None:
     await brought_to(wallet, State.REVOKED, an_id_card())
+    async with wallet.db.connection() as conn:  # the constraints alone refuse it, whoever may write what
+        await conn.execute("GRANT UPDATE, DELETE ON wallet.certificate_change TO CURRENT_USER")
     for statement in WAYS_BACK:
         async with wallet.db.connection() as conn:
             with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+                await conn.execute(statement)
+    assert await wallet.db.fetchval("SELECT state FROM wallet.certificate") == "revoked"
+
+
+REWRITTEN_HISTORY = (
+    """
+    WITH step AS (UPDATE wallet.certificate_change SET to_state = 'suspended' WHERE seq = 2)
+    UPDATE wallet.certificate SET state = 'suspended'
+    """,
+    """
+    WITH cut AS (DELETE FROM wallet.certificate_change WHERE seq = 2),
+         last AS (UPDATE wallet.certificate_change SET is_last = true WHERE seq = 1)
+    UPDATE wallet.certificate SET state = 'issued', last_change = 1
+    """,
+    "TRUNCATE wallet.certificate_change CASCADE",
+)
+
+
+async def test_nobody_rewrites_the_history_of_a_certificate(wallet: Wallet) -> None:
+    await brought_to(wallet, State.REVOKED, an_id_card())
+    for statement in REWRITTEN_HISTORY:
+        async with wallet.db.connection() as conn:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await conn.execute(statement)
     assert await wallet.db.fetchval("SELECT state FROM wallet.certificate") == "revoked"

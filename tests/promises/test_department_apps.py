@@ -1,5 +1,6 @@
 """A department's own app is reached through the entrance and learns only who somebody is to it."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -311,3 +312,21 @@ async def test_the_demo_department_takes_our_token_and_keeps_visits(
             assert noted.status_code == 201, noted.text
             visits = (await ask(entrance, token, "/me/visits")).json()["visits"]
             assert [one["park"] for one in visits] == ["tingyu-ancient-garden"]
+
+
+async def test_one_resident_with_many_slow_requests_leaves_room_for_everybody_else(
+    entrance: Entrance, department: DepartmentServer, token: str
+) -> None:
+    async with served(department.app()) as home:
+        told = a_manifest(home, ("GET", "/slow", ""), ("GET", "/parks", ""), slug="snails")
+        wide = msgspec.structs.replace(told, concurrency_max=16)
+        await onboarding.register(entrance.db, entrance.clock, wide, actor="operator:test")
+        await onboarding.go_live(entrance.db, entrance.clock, "snails", actor="operator:test")
+        await entrance.refresh()
+        other = (await entrance.a_citizen(OTHER))["access_token"]
+        slow = [asyncio.ensure_future(entrance.ask("GET", "/resident/apps/snails/slow", token)) for _ in range(40)]
+        await asyncio.sleep(0.15)
+        answer = await entrance.ask("GET", "/resident/apps/snails/parks", other)
+        assert answer.status_code == 200, answer.text
+        answers = await asyncio.gather(*slow)
+    assert {one.json()["code"] for one in answers} == {"departments.app_busy", "departments.app_late"}

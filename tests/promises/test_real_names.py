@@ -14,7 +14,7 @@ from gateway.residents.model import Phone
 from gateway.residents.real_name_checker import RealNameChecker
 from kernel.clock import StoppedClock
 from kernel.db import Database
-from kernel.people import Identity
+from kernel.people import Identity, People
 from kernel.redis import Redis
 from kernel.sealing import Keys
 from tests.builders_gateway import Entrance, an_entrance, owed, served
@@ -201,3 +201,16 @@ async def test_closing_while_others_sign_in_leaves_nothing_half(entrance: Entran
         " AND subject_id NOT IN (SELECT account_id FROM gateway.account)"
     )
     assert orphans == 0
+
+
+async def test_the_name_that_was_checked_stands_whatever_a_department_wrote_before(entrance: Entrance) -> None:
+    people = People(entrance.keys.sealer("kernel.person"), entrance.keys.digester("kernel.id_number"))
+    async with entrance.db.transaction() as conn:
+        person_id = await people.mint(conn, Identity(WHO.id_number, "张冠李戴"), now=entrance.clock.now())
+    tokens = await entrance.a_citizen(WHO)
+    me = (await entrance.ask("GET", "/resident/me", tokens["access_token"])).json()
+    assert (me["real_name"]["person_id"], me["real_name"]["name"]) == (str(person_id), WHO.name)
+    async with entrance.db.transaction() as conn:
+        await people.mint(conn, Identity(WHO.id_number, "张冠李戴"), now=entrance.clock.now())
+    held = (await entrance.ask("GET", "/resident/export", tokens["access_token"])).json()
+    assert held["real_name"] == WHO.name

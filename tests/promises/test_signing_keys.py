@@ -110,6 +110,14 @@ async def test_a_leaked_key_is_distrusted_at_once_and_replaced(signing_keys: Sig
     assert signing_keys.signer("access").key_id != leaked
 
 
+async def test_a_poll_that_finds_nothing_new_gives_the_very_same_keys(signing_keys: SigningKeys) -> None:
+    before = signing_keys.snapshot.current
+    await signing_keys.snapshot.refresh()
+    assert signing_keys.snapshot.current is before
+    await signing_keys.rotate("access", actor="operator:test")
+    assert signing_keys.snapshot.current is not before
+
+
 async def test_private_halves_are_sealed_at_rest(signing_keys: SigningKeys, db: Database) -> None:
     private = signing_keys.signer("access").private_key.private_numbers().private_value.to_bytes(32, "big")
     for sealed in await db.fetch("SELECT private_key FROM kernel.signing_key"):

@@ -95,6 +95,28 @@ async def test_too_many_requests_are_told_when_to_come_back(city: TestCity) -> N
     assert int(answers[-1].headers["retry-after"]) >= 1
 
 
+async def test_behind_a_proxy_of_ours_each_caller_has_a_limit_of_their_own(city: TestCity) -> None:
+    city.app._limit = type(city.app._limit)("edge", 2, 60)  # type: ignore[union-attr]
+    city.app._proxies = 1  # type: ignore[union-attr]
+
+    async def ask(forwarded: str) -> int:
+        answer = await city.client.get("/health/live", headers={"X-Forwarded-For": forwarded})
+        return answer.status_code
+
+    assert [await ask("192.0.2.1") for _ in range(3)] == [200, 200, 429]
+    assert await ask("192.0.2.2") == 200
+    forged = [await ask(f"203.0.113.{number}, 192.0.2.1") for number in range(3)]
+    assert forged == [429] * 3  # what the caller wrote is not believed, what our proxy added is
+
+
+async def test_without_a_proxy_nobody_chooses_the_address_they_are_limited_by(city: TestCity) -> None:
+    city.app._limit = type(city.app._limit)("edge", 2, 60)  # type: ignore[union-attr]
+    answers = [
+        await city.client.get("/health/live", headers={"X-Forwarded-For": f"192.0.2.{number}"}) for number in range(4)
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
+
+
 async def test_an_answer_that_asks_for_too_much_is_refused_before_it_is_read(city: TestCity) -> None:
     refused = await city.as_nobody().post("/demo/outbox/search", content=b"[" * 2_000_000)
     assert (refused.status_code, code_of(refused)) == (413, "request.body_too_large")

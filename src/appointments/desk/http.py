@@ -12,7 +12,7 @@ from litestar.params import FromPath, QueryParameter
 from appointments.desk import overseeing
 from appointments.desk.checking_in import check_in
 from appointments.desk.overseeing import day_of_office, waiting_now
-from appointments.errors import DaysOutOfRange, NoOffice, NotExpected, SeveralExpected
+from appointments.errors import CursorUnknown, DaysOutOfRange, NoOffice, NotExpected, SeveralExpected
 from appointments.model import Booking, Catalogue, Stage
 from appointments.paging import CURSOR_MAX, Position, position_of
 from appointments.parts import Appointments
@@ -74,7 +74,7 @@ class DeskQueueView(msgspec.Struct):
     "/desk/bookings",
     operation_id="listDeskBookings",
     summary="Who is expected at my office on a day",
-    responses=refuses(MalformedRequest, RoleMissing, DaysOutOfRange, NoOffice),
+    responses=refuses(MalformedRequest, CursorUnknown, RoleMissing, DaysOutOfRange, NoOffice),
 )
 async def list_desk_bookings(
     staff: NamedDependency[Staff],

@@ -21,6 +21,8 @@ from kernel.problems import refuses
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 GRANT_TYPE = "client_credentials"
+JWT = r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$"
+"""Described, not demanded: what is no JWT does not prove a client, and is refused as such (RFC 6749 §5.2)."""
 
 
 class TokenRequest(msgspec.Struct):
@@ -30,9 +32,9 @@ class TokenRequest(msgspec.Struct):
     endpoint or its origin, `jti` fresh, `exp` at most five minutes ahead.
     """
 
-    grant_type: Annotated[str, Meta(max_length=100, description="`client_credentials`")]
-    client_assertion_type: Annotated[str, Meta(max_length=100, description=f"`{ASSERTION_TYPE}`")]
-    client_assertion: Annotated[str, Meta(max_length=ASSERTION_CHARACTERS_MAX)]
+    grant_type: Annotated[str, Meta(max_length=100, extra_json_schema={"const": GRANT_TYPE})]
+    client_assertion_type: Annotated[str, Meta(max_length=100, extra_json_schema={"const": ASSERTION_TYPE})]
+    client_assertion: Annotated[str, Meta(max_length=ASSERTION_CHARACTERS_MAX, extra_json_schema={"pattern": JWT})]
     client_id: Annotated[str, Meta(max_length=64)] | None = None
 
 

@@ -187,7 +187,7 @@ class Calling:
         if not body:
             headers.pop("content-type", None)
         async with AsyncExitStack() as stack:
-            permit = stack.enter_context(self._guard(admitted.app).admit())
+            permit = stack.enter_context(self._guard(admitted.app).admit(resident.account_id))
             answer = await self._ask(admitted, headers, body, stack, permit)
             if not answer.is_whole:
                 answer.holds = stack.pop_all()

@@ -1,7 +1,9 @@
 """A department's faults stay its own: a bound on what it is asked at once, and a rest after it went wrong too often."""
 
+from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
+from uuid import UUID
 
 from gateway.departments.errors import AppAway, AppBusy
 
@@ -11,6 +13,10 @@ REST_SECONDS = 5.0
 REST_SECONDS_MAX = 60.0
 """The rest doubles each time the first call after it fails too."""
 assert REST_SECONDS <= REST_SECONDS_MAX
+SHARE_OF_ONE = 4
+"""One resident has at most a quarter of an app's calls under way, so that nobody keeps everybody else out of it,"""
+CALLS_OF_ONE_MIN = 4
+"""but as many as one screen asks for at once."""
 
 
 class Guard:
@@ -20,6 +26,7 @@ class Guard:
         self.concurrency_max = concurrency_max
         self._now = now
         self._under_way = 0
+        self._of_one: Counter[UUID] = Counter()
         self._failures = 0
         self._rest_seconds = REST_SECONDS
         self._closed_until = 0.0
@@ -29,9 +36,10 @@ class Guard:
     def is_resting(self) -> bool:
         return self._failures >= FAILURES_MAX
 
-    def admit(self) -> "Permit":
+    def admit(self, caller: UUID) -> "Permit":
         """The right to call once; leave it when the answer has been passed on. Raises AppBusy, AppAway."""
-        if self._under_way >= self.concurrency_max:
+        share = max(CALLS_OF_ONE_MIN, self.concurrency_max // SHARE_OF_ONE)
+        if self._under_way >= self.concurrency_max or self._of_one[caller] >= share:
             raise AppBusy(retry_after_seconds=1)
         is_probe = self.is_resting
         if is_probe:
@@ -40,10 +48,14 @@ class Guard:
                 raise AppAway(retry_after_seconds=max(1, int(wait_seconds) + 1))
             self._is_probing = True
         self._under_way += 1
-        return Permit(self, is_probe=is_probe)
+        self._of_one[caller] += 1
+        return Permit(self, caller, is_probe=is_probe)
 
     def leave(self, permit: "Permit") -> None:
         self._under_way -= 1
+        self._of_one[permit.caller] -= 1
+        if not self._of_one[permit.caller]:
+            del self._of_one[permit.caller]
         if permit.is_probe:
             self._is_probing = False
 
@@ -65,10 +77,11 @@ class Guard:
 class Permit:
     """One call under way. What is neither success nor failure, such as a caller who left, changes nothing."""
 
-    __slots__ = ("_guard", "_is_left", "is_probe")
+    __slots__ = ("_guard", "_is_left", "caller", "is_probe")
 
-    def __init__(self, guard: Guard, *, is_probe: bool) -> None:
+    def __init__(self, guard: Guard, caller: UUID, *, is_probe: bool) -> None:
         self._guard = guard
+        self.caller = caller
         self._is_left = False
         self.is_probe = is_probe
 

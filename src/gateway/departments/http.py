@@ -255,8 +255,11 @@ def _declared_length(request: Request[Any, Any, Any]) -> int:
     return int(length) if length.isdecimal() and len(length) <= 12 else BODY_BYTES_MAX + 1
 
 
+_NAMES = {HttpMethod.PUT: "replaceInApp", HttpMethod.PATCH: "changeInApp", HttpMethod.DELETE: "deleteFromApp"}
+
+
 def _named_after_method(_: HTTPRouteHandler, method: Any, __: Sequence[Any]) -> str:
-    return f"{str(method).lower()}FromApp"
+    return _NAMES[HttpMethod(method)]
 
 
 @get(
@@ -293,24 +296,27 @@ async def write_to_app(
     resident: NamedDependency[Resident],
     departments: NamedDependency[Departments],
 ) -> ASGIApp:
-    """PUT, PATCH and DELETE are passed on alike where an app declares them. Send `Idempotency-Key` to retry."""
+    """Passed on like a read; the answer is the app's. Send `Idempotency-Key` to retry."""
     return await _pass_on(request, slug, resident, departments)
 
 
 @route(
     "/apps/{slug:str}/{rest:path}",
-    http_method=[HttpMethod.PUT, HttpMethod.PATCH, HttpMethod.DELETE],
+    http_method=list(_NAMES),
     operation_id=_named_after_method,
-    include_in_schema=False,  # described at writeToApp: which of them there are is the apps' business
+    operation_class=_PassedOnWithBody,
+    summary="Change something in a department's app",
     status_code=200,
+    responses=_REFUSED,
 )
 async def change_in_app(
     slug: Slug,
+    rest: Annotated[str, PathParameter(description="A path the app declares.", examples=[Example(value="me/visits")])],
     request: Request[Any, Any, Any],
     resident: NamedDependency[Resident],
     departments: NamedDependency[Departments],
 ) -> ASGIApp:
-    """As writeToApp."""
+    """Passed on like any other, where the app declares this method. Send `Idempotency-Key` to retry."""
     return await _pass_on(request, slug, resident, departments)
 
 

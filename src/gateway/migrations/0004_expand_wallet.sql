@@ -114,6 +114,10 @@ CREATE TABLE wallet.certificate_change (
         REFERENCES wallet.certificate_change (person_id, certificate_id, seq, to_state, is_last)
 );
 COMMENT ON TABLE wallet.certificate_change IS 'Every step of a certificate''s life, who took it and why. distribution: person';
+-- Constraints know what is, not what was: a statement that rewrites a step and its certificate together leaves nothing they
+-- could refuse. So nobody may rewrite or delete a step, not even the owner; that it is no longer the last is all that changes.
+REVOKE ALL ON wallet.certificate_change FROM CURRENT_USER;
+GRANT SELECT, INSERT, UPDATE (is_last), REFERENCES ON wallet.certificate_change TO CURRENT_USER;
 
 CREATE TABLE wallet.certificate (
     person_id      uuid        NOT NULL,

@@ -121,9 +121,11 @@ class RealNames:
         if account.person_id is not None:
             if account.person_id != person_id:
                 raise RealNameSettled
+            await self._people.confirm(conn, person_id, identity)
             return account
         if not await queries.file_person(conn, person_id, account.account_id):
             raise PersonHasAccount
+        await self._people.confirm(conn, person_id, identity)
         await queries.attach_person(conn, account.account_id, person_id, serial=serial, now=now)
         await self._contacts.remember(conn, person_id, phone.e164, account.language, now)
         return _with_person(account, person_id, now)

@@ -180,11 +180,12 @@ class Sessions:
     ) -> SignedIn:
         """Open a session in the place of one, on the same device.
 
-        The old one ends when its last access token does, so that a lost answer can be asked for again with it.
+        The old one ends when its last access token does, so that a lost answer can be asked for again with it. Raises
+        SessionOver: one that was ended brings forth no other.
         """
         expires_at = now + tokens.PERSON_LIFETIME
         sealed = await queries.shorten_session(conn, subject_id, session_id, expires_at=expires_at)
-        if sealed is None:  # deleted, since its last token lived on for a moment
+        if sealed is None:  # ended or deleted, while its last token lives on for a moment
             raise SessionOver
         device = self._device_sealer.unseal(sealed, session_id.bytes).decode()
         return await self.open(conn, subject_id, audience, proves, device=device, now=now)

@@ -96,11 +96,12 @@ async def rotate_refresh(
 async def shorten_session(
     conn: Connection, subject_id: UUID, session_id: SessionId, *, expires_at: datetime
 ) -> bytes | None:
-    """The sealed name of the session's device; None when there is no such session."""
+    """The sealed name of the session's device; None when there is no such session, or it was ended."""
     sealed_device: bytes | None = await conn.fetchval(
         """
         -- gateway.shorten_session
-        UPDATE gateway.session SET expires_at = LEAST(expires_at, $3) WHERE subject_id = $1 AND session_id = $2
+        UPDATE gateway.session SET expires_at = LEAST(expires_at, $3)
+         WHERE subject_id = $1 AND session_id = $2 AND ended_at IS NULL
         RETURNING device
         """,
         subject_id,

@@ -19,6 +19,7 @@ from wallet.errors import (
     CertificateNotGood,
     KindNotInScenario,
     ScenarioNotFound,
+    ScenarioNotGranted,
 )
 from wallet.model import (
     Ask,
@@ -69,7 +70,7 @@ class Answering:
     async def look(self, person_id: PersonId, text: str) -> Looked:
         """Who asks for what, why, and which of one's certificates would answer. Tells the venue nothing.
 
-        Raises AskNotFound, AskExpired, AskClosed.
+        Raises AskNotFound, AskExpired, AskClosed, ScenarioNotFound, ScenarioNotGranted.
         """
         now = self._clock.now()
         async with self._db.connection() as conn:
@@ -91,7 +92,7 @@ class Answering:
 
         The answer, the record in the ledger and the notice commit together. Consenting again with the same certificate
         returns the same record. Raises AskNotFound, AskExpired, AskClosed, CertificateNotFound, CertificateNotGood,
-        KindNotInScenario, FieldNotInScenario.
+        KindNotInScenario, FieldNotInScenario, ScenarioNotFound, ScenarioNotGranted.
         """
         now = self._clock.now()
         code_hash = self._hash_of(text)
@@ -169,7 +170,11 @@ class Answering:
         return ask
 
     def _scenario_of(self, ask: Ask) -> Scenario:
-        scenario = self._catalogue().scenarios.get(ask.scenario_code)
+        """The scenario of an ask whose venue still has it. Raises ScenarioNotFound, ScenarioNotGranted."""
+        catalogue = self._catalogue()
+        scenario, venue = catalogue.scenarios.get(ask.scenario_code), catalogue.venues.get(ask.venue_id)
         if scenario is None:
             raise ScenarioNotFound
+        if venue is None or ask.scenario_code not in venue.scenario_codes:
+            raise ScenarioNotGranted
         return scenario

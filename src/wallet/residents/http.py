@@ -28,6 +28,7 @@ from wallet.errors import (
     FieldNotInScenario,
     KindNotInScenario,
     ScenarioNotFound,
+    ScenarioNotGranted,
 )
 from wallet.forms import KIND_CODE, FieldName, ScenarioCode
 from wallet.model import today_in_city
@@ -220,7 +221,8 @@ async def list_uses(
 
 
 @post("/asks/look", operation_id="lookAtAsk", summary="Who asks for what, before you answer", status_code=200,
-      responses=refuses(MalformedRequest, RealNameNeeded, AskNotFound, AskClosed, AskExpired))  # fmt: skip
+      responses=refuses(MalformedRequest, RealNameNeeded, ScenarioNotGranted, AskNotFound, ScenarioNotFound, AskClosed,
+                        AskExpired))  # fmt: skip
 async def look_at_ask(
     data: JSONBody[LookRequest], citizen: NamedDependency[Citizen], wallet: NamedDependency[Wallet]
 ) -> AskView:
@@ -233,7 +235,8 @@ async def look_at_ask(
 
 
 @post("/asks/consent", operation_id="consentToAsk", summary="Let the venue see what it asks for", status_code=200,
-      responses=refuses(MalformedRequest, RealNameNeeded, AskNotFound, CertificateNotFound, ScenarioNotFound, AskClosed,
+      responses=refuses(MalformedRequest, RealNameNeeded, ScenarioNotGranted, AskNotFound, CertificateNotFound,
+                        ScenarioNotFound, AskClosed,
                         CertificateNotGood, AskExpired, KindNotInScenario, FieldNotInScenario))  # fmt: skip
 async def consent_to_ask(
     data: JSONBody[ConsentRequest], citizen: NamedDependency[Citizen], wallet: NamedDependency[Wallet]

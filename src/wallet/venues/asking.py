@@ -18,7 +18,7 @@ from kernel.principal import VenueDevice
 from wallet import queries
 from wallet.catalogue import Catalogue
 from wallet.errors import AskNotFound, DeviceNotRegistered, KindNotInScenario, ScenarioNotGranted
-from wallet.model import Ask, AskState, Value
+from wallet.model import Ask, AskState, Device, Value
 from wallet.online_code import Texts
 from wallet.seals import Seals
 
@@ -79,9 +79,7 @@ class Asker:
         """
         assert lifetime <= ASKED_FOR_MAX
         catalogue = self._catalogue()
-        device = catalogue.devices.get(caller.device_id)
-        if device is None or device.venue.venue_id != caller.venue_id:
-            raise DeviceNotRegistered
+        device = self._device(caller)
         scenario = catalogue.scenarios.get(scenario_code)
         if scenario is None or scenario_code not in device.venue.scenario_codes:
             raise ScenarioNotGranted
@@ -106,8 +104,16 @@ class Asker:
             await queries.insert_ask(conn, ask)
         return Asked(ask, code.text)
 
+    def _device(self, caller: VenueDevice) -> Device:
+        """The device as it is registered now. Raises DeviceNotRegistered, also for one that was withdrawn."""
+        device = self._catalogue().devices.get(caller.device_id)
+        if device is None or device.venue.venue_id != caller.venue_id:
+            raise DeviceNotRegistered
+        return device
+
     async def read(self, caller: VenueDevice, ask_id: AskId) -> Answer:
-        """How far an ask of this venue has come. Raises AskNotFound, also for another venue's."""
+        """How far an ask of this venue has come. Raises DeviceNotRegistered; AskNotFound, also for another venue's."""
+        self._device(caller)
         async with self._db.connection() as conn:
             ask = await queries.select_ask(conn, ask_id)
             if ask is None or ask.venue_id != caller.venue_id:

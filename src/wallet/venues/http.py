@@ -112,7 +112,7 @@ async def ask(
 
 
 @get("/asks/{ask_id:uuid}", operation_id="readAsk", summary="How far an ask has come",
-     responses=refuses(MalformedRequest, AskNotFound))  # fmt: skip
+     responses=refuses(MalformedRequest, DeviceNotRegistered, AskNotFound))  # fmt: skip
 async def read_ask(
     ask_id: FromPath[UUID], device: NamedDependency[VenueDevice], wallet: NamedDependency[Wallet]
 ) -> AnswerView:
