@@ -15,7 +15,7 @@ from city.errors import CannotStart
 
 NAMES = ("hello", "show", "verify")
 SECONDS = 30
-SECONDS_MIN, SECONDS_MAX = 6, 600
+SECONDS_MIN, SECONDS_MAX = 10, 600
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,8 +12,8 @@ import msgspec
 
 from city.bench.wrk import Load
 
-ROUNDS = 3
-WARM_UP_SECONDS = 1
+ROUNDS = 5
+"""Odd, so that a median is one of them; short turns, so that a busy neighbour disturbs both sides alike."""
 CORES_MIN = 2
 
 

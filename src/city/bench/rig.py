@@ -1,6 +1,7 @@
 """A throw-away city on two cores: the web process has one, everything else the other. No worker runs beside it."""
 
 import asyncio
+import io
 import os
 import socket
 import subprocess
@@ -100,7 +101,7 @@ def open_rig(say: Callable[[str], None]) -> Iterator[Rig]:
         loop = asyncio.new_event_loop()
         stack.callback(loop.close)
         loop.run_until_complete(migrate(running.database_url, MIGRATIONS))
-        loop.run_until_complete(seeds.plant(settings))
+        loop.run_until_complete(seeds.plant(settings, out=io.StringIO()))  # its progress is nobody's here
         parts = loop.run_until_complete(CityParts.open(settings, process="bench"))
         stack.callback(lambda: loop.run_until_complete(parts.close()))
         web = stack.enter_context(_process(command_line("serve"), environ, web_core))
