@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, Final, Self
 from uuid import uuid4
@@ -114,10 +115,17 @@ class Crowd:
     shown: str
     """The certificate that is shown again and again."""
 
-    def begin(self) -> None:
-        """Everybody begins, and goes on until they are to rest."""
+    @asynccontextmanager
+    async def busy(self) -> AsyncIterator[None]:
+        """Everybody is busy for the block, or until they are to rest."""
         acts = (self._issue_one, self._book_one, self._redeem_one, self._notify_one)
         self._tasks = [asyncio.create_task(self._keep(act)) for act in acts]
+        try:
+            yield
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def rest(self) -> None:
         """Everybody finishes what they have begun: whatever was tried is acknowledged then."""
@@ -190,7 +198,7 @@ class Crowd:
 
     async def _notify_one(self) -> float:
         body, key = f"编号{uuid4()}。", {"Idempotency-Key": str(uuid4())}
-        notice = {"id_number": self.people[3].id_number, "sender": "文化和旅游局", "title": "来信", "body": body}
+        notice = {"id_number": self.people[3].id_number, "title": "来信", "body": body}
         path = "/department/messages"
         answer = await insist(lambda: self.department.ask("POST", path, notice, headers=key, status=None), 202)
         self.notices[body] = answer.content["message_id"]

@@ -57,28 +57,29 @@ async def test_a_part_is_killed_and_nothing_acknowledged_is_lost(
     stage = await open_stage(http, city.url)
     turn = PARTS.index(name) * PEOPLE
     crowd = await Crowd.gather(stage, stage.cast.residents[turn : turn + PEOPLE])
-    crowd.begin()
-    await asyncio.sleep(BUSY_BEFORE_SECONDS)
-    killed = city.pids()[name]
-    city.kill(name)
-    killed_at = time.monotonic()
+    async with crowd.busy():
+        await asyncio.sleep(BUSY_BEFORE_SECONDS)
+        assert crowd.has_all_done_since(0.0)
+        killed = city.pids()[name]
+        city.kill(name)
+        killed_at = time.monotonic()
 
-    async def heals() -> bool:
-        is_ready = await asyncio.to_thread(city.is_ready)
-        return is_ready and crowd.has_all_done_since(killed_at) and await crowd.is_told_since(killed_at)
+        async def heals() -> bool:
+            is_ready = await asyncio.to_thread(city.is_ready)
+            return is_ready and crowd.has_all_done_since(killed_at) and await crowd.is_told_since(killed_at)
 
-    healed = await until(heals, HEALS_WITHIN_SECONDS, f"the city does not heal when {name} is killed")
-    sys.stdout.write(f"{name}: everything works again {healed:.1f} s after kill -9\n")
-    assert city.pids()[name] != killed
-    async with asyncio.TaskGroup() as together:
-        together.create_task(city.play_journey())
-        await asyncio.sleep(BUSY_AFTER_SECONDS)
-        await crowd.rest()
-        await check_certificates(crowd)
-        await check_bookings(crowd)
-        await check_codes(crowd, forgets_codes=name == "redis")
-        await check_notices(crowd)
-        await check_sms(crowd, killed_worker_at=killed_at if name == "worker" else None)
+        healed = await until(heals, HEALS_WITHIN_SECONDS, f"the city does not heal when {name} is killed")
+        sys.stdout.write(f"{name}: everything works again {healed:.1f} s after kill -9\n")
+        assert city.pids()[name] != killed
+        async with asyncio.TaskGroup() as together:
+            together.create_task(city.play_journey())
+            await asyncio.sleep(BUSY_AFTER_SECONDS)
+            await crowd.rest()
+            await check_certificates(crowd)
+            await check_bookings(crowd)
+            await check_codes(crowd, forgets_codes=name == "redis")
+            await check_notices(crowd)
+            await check_sms(crowd, killed_worker_at=killed_at if name == "worker" else None)
 
 
 async def check_certificates(crowd: Crowd) -> None:
@@ -166,20 +167,23 @@ async def test_what_keeps_the_city_is_killed_and_the_next_start_finds_everything
 ) -> None:
     stage = await open_stage(http, city.url)
     crowd = await Crowd.gather(stage, stage.cast.residents[-PEOPLE:])
-    crowd.begin()
-    await asyncio.sleep(BUSY_BEFORE_SECONDS)
-    orphans = await city.kill_supervisor()
-    killed_at = time.monotonic()
-    assert {*PARTS, "standins", "departments"} == set(orphans)
+    async with crowd.busy():
+        await asyncio.sleep(BUSY_BEFORE_SECONDS)
+        assert crowd.has_all_done_since(0.0)
+        orphans = await city.kill_supervisor()
+        killed_at = time.monotonic()
+        assert {*PARTS, "standins", "departments"} == set(orphans)
 
-    async def all_ended() -> bool:
-        return all(leftovers.birth_of(pid) is None for pid in orphans.values())
+        async def all_ended() -> bool:
+            return all(leftovers.birth_of(pid) is None for pid in orphans.values())
 
-    if leftovers.ON_LINUX:  # elsewhere the next start ends them
-        await until(all_ended, ORPHANS_END_WITHIN_SECONDS, "processes are left over")
-    await city.start()
-    assert await all_ended()
-    await crowd.rest()
+        if leftovers.ON_LINUX:  # elsewhere the next start ends them
+            ended = await until(all_ended, ORPHANS_END_WITHIN_SECONDS, "processes are left over")
+            sys.stdout.write(f"every process ended {ended:.1f} s after its supervisor\n")
+        await city.start()
+        sys.stdout.write(f"the city is open again {time.monotonic() - killed_at:.1f} s after kill -9\n")
+        assert await all_ended()
+        await crowd.rest()
     await check_certificates(crowd)
     await check_bookings(crowd)
     await check_codes(crowd, forgets_codes=True)
