@@ -37,7 +37,9 @@ from kernel.ids import (
     SlotId,
     StaffId,
 )
+from kernel.limits import Limits
 from kernel.principal import Audience, Principal, Resident, Staff
+from kernel.redis import Redis
 from kernel.sealing import Keys
 from notifications.outbox import Outbox
 
@@ -96,8 +98,10 @@ def a_desk(office_id: OfficeId, service_id: ServiceId, *, places: int = 2, weekd
     return Desk(office_id=office_id, service_id=service_id, slot_minutes=30, places=places, openings=openings)
 
 
-async def open_appointments(db: Database, clock: Clock, keys: Keys) -> Appointments:
-    return await Appointments.open(db, clock, Outbox(keys))
+async def open_appointments(db: Database, clock: Clock, keys: Keys, redis: Redis | None = None) -> Appointments:
+    """Those of one process; with `redis`, it counts what people change together with the others."""
+    limits = Limits(redis, clock, subject_key=keys.derived("kernel.limits"))
+    return await Appointments.open(db, clock, Outbox(keys), limits)
 
 
 async def messages(db: Database, template: str) -> int:

@@ -95,10 +95,10 @@ class TestCity:
     def as_device(self, device_id: DeviceId, venue_id: VenueId) -> Caller:
         return self._caller(VenueDevice(device_id, venue_id), Audience.VENUE, client_id=f"device:{device_id}")
 
-    def as_department(self, department_id: DepartmentId, slug: str) -> Caller:
-        return self._caller(
-            DepartmentSystem(department_id, slug), Audience.DEPARTMENT, client_id=f"department:{department_id}"
-        )
+    def as_department(self, department_id: DepartmentId, slug: str, name: str = "市人社局") -> Caller:
+        """A department's system, with the name that the department is registered under."""
+        principal = DepartmentSystem(department_id, slug, name)
+        return self._caller(principal, Audience.DEPARTMENT, client_id=f"department:{department_id}")
 
     def as_desk(self, department_id: DepartmentId, office_id: OfficeId | None) -> Caller:
         now = self.clock.now()

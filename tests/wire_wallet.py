@@ -45,7 +45,7 @@ class Wire:
         return self._as(device, Audience.VENUE)
 
     def department(self, department_id: DepartmentId) -> httpx.AsyncClient:
-        return self._as(DepartmentSystem(department_id, "police"), Audience.DEPARTMENT)
+        return self._as(DepartmentSystem(department_id, "police", "公安局"), Audience.DEPARTMENT)
 
     def operator(self) -> httpx.AsyncClient:
         return self._as(Operator(StaffId(uuid4()), SessionId(uuid4())), Audience.OPERATOR)

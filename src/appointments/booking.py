@@ -15,6 +15,7 @@ from appointments import queries
 from appointments.errors import AlreadyBooked, BookingIdTaken, SlotFull, SlotNotFound, SlotPast, TimesOverlap
 from appointments.model import Booking, Seq, Slot, Stage, cancellable_until, first_due, remind_at
 from appointments.offices.queries import select_slots
+from appointments.pacing import Pace
 from appointments.queries import BookingKey
 from appointments.sold_out import SoldOut
 from appointments.telling import Telling
@@ -78,6 +79,7 @@ class Booker:
         clock: Clock,
         telling: Telling,
         sold_out: SoldOut,
+        pace: Pace,
         *,
         group_max: int = GROUP_MAX,
         groups_at_once: int = GROUPS_AT_ONCE,
@@ -87,6 +89,7 @@ class Booker:
         self._clock = clock
         self._telling = telling
         self._sold_out = sold_out
+        self._pace = pace
         self._group_max = group_max
         self._groups_at_once = groups_at_once
         self._windows_max = windows_max
@@ -99,7 +102,8 @@ class Booker:
         """Take a place for a person and owe them a confirmation.
 
         Place, booking and message commit together or not at all. A retry gets the first try's booking, whatever
-        became of it. Raises SlotNotFound, SlotPast, SlotFull, AlreadyBooked, TimesOverlap, BookingIdTaken.
+        became of it. Raises SlotNotFound, SlotPast, SlotFull, AlreadyBooked, TimesOverlap, BookingIdTaken,
+        TooManyChanges.
         """
         asked = Asked(person_id, booking_id, next(self._turns))
         if self._sold_out.remembers(slot_id):
@@ -107,23 +111,38 @@ class Booker:
         window = await self._window(slot_id)
         if self._clock.now() >= window.slot.starts_at:
             return await self._first_try(asked, slot_id, otherwise=SlotPast())
+        if self._pace.is_first(person_id):
+            return await self._take_a_place(asked, window)
+        found = await self._found(asked, slot_id)
+        if found is not None:
+            return found
+        async with self._pace.change(person_id) as change:
+            await change.count()
+            return await self._take_a_place(asked, window)
+
+    async def _take_a_place(self, asked: Asked, window: _Window) -> Booking:
         with window.in_line():
             for _ in range(ROUNDS_MAX):
                 answer = await window.group.submit(asked)
                 if isinstance(answer, Booking):
                     return answer
                 if isinstance(answer, SlotFull):
-                    self._sold_out.remember(slot_id)
+                    self._sold_out.remember(window.slot.slot_id)
                 if answer is not None:
                     raise answer
         raise TooManyWaiting("others took every place this request was tried for")
 
     async def _first_try(self, asked: Asked, slot_id: SlotId, *, otherwise: Refusal) -> Booking:
         """What this very request was answered before, if it was; `otherwise` is raised if not."""
-        found = await self._bookings.get(asked.key)
+        found = await self._found(asked, slot_id)
         if found is None:
             raise otherwise
-        if not found.answers(slot_id):
+        return found
+
+    async def _found(self, asked: Asked, slot_id: SlotId) -> Booking | None:
+        """What this very request was answered before. Raises BookingIdTaken."""
+        found = await self._bookings.get(asked.key)
+        if found is not None and not found.answers(slot_id):
             raise BookingIdTaken
         return found
 

@@ -1,6 +1,6 @@
 """What appointments refuses."""
 
-from kernel.errors import BadRequest, Conflict, Forbidden, NotFound
+from kernel.errors import BadRequest, Conflict, Forbidden, NotFound, TooMany
 
 
 class SlotNotFound(NotFound):
@@ -67,6 +67,12 @@ class OtherService(Conflict):
     """A booking can only be moved to a slot of its own service."""
 
     code = "appointments.other_service"
+
+
+class TooManyChanges(TooMany):
+    """This person booked and moved too often today: wait as long as Retry-After says; cancelling is always possible."""
+
+    code = "appointments.too_many_changes"
 
 
 class NotExpected(NotFound):

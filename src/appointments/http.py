@@ -28,6 +28,7 @@ from appointments.errors import (
     SlotNotFound,
     SlotPast,
     TimesOverlap,
+    TooManyChanges,
 )
 from appointments.model import Booking
 from appointments.offices import searching
@@ -45,7 +46,9 @@ from kernel.principal import Audience, Citizen, Resident
 from kernel.problems import refuses
 
 Cursor = Annotated[str | None, QueryParameter(max_length=CURSOR_MAX, description="`next` of the page before.")]
-District = Annotated[str | None, QueryParameter(pattern="^[0-9]{6}$", description="Six-digit code of GB/T 2260.")]
+District = Annotated[
+    str | None, QueryParameter(pattern=r"^[0-9]{6}$(?!\n)", description="Six-digit code of GB/T 2260.")
+]
 Known = Annotated[str | None, HeaderParameter(name="If-None-Match", max_length=200)]
 _CATALOGUE = {
     304: ResponseSpec(data_container=None, generate_examples=False, description="You have the newest."),
@@ -132,6 +135,7 @@ async def search_slots(
         AlreadyBooked,
         TimesOverlap,
         BookingIdTaken,
+        TooManyChanges,
         PartAway,
     ),
 )
@@ -201,7 +205,7 @@ async def cancel_booking(
     status_code=200,
     responses=refuses(
         MalformedRequest, RealNameNeeded, BookingNotFound, NotBooked, ReschedulingClosed, SlotNotFound, SlotPast,
-        SlotFull, OtherService, TimesOverlap, PartAway,
+        SlotFull, OtherService, TimesOverlap, TooManyChanges, PartAway,
     ),
 )  # fmt: skip
 async def reschedule_booking(

@@ -7,11 +7,13 @@ from appointments.booking import Booker
 from appointments.model import Booking
 from appointments.offices import offering
 from appointments.offices.catalogue import Catalogues
+from appointments.pacing import Pace
 from appointments.sold_out import SoldOut
 from appointments.telling import Telling
 from kernel.clock import Clock
 from kernel.db import Database
 from kernel.ids import BookingId, PersonId, SlotId
+from kernel.limits import Limits
 from kernel.snapshots import Refreshable
 from notifications.outbox import Outbox
 
@@ -19,19 +21,20 @@ from notifications.outbox import Outbox
 class Appointments:
     """One per process. `snapshots` are to be kept fresh by whoever opened it."""
 
-    def __init__(self, db: Database, clock: Clock, outbox: Outbox) -> None:
+    def __init__(self, db: Database, clock: Clock, outbox: Outbox, limits: Limits) -> None:
         self.db = db
         self.clock = clock
         self.catalogues = Catalogues(db)
         self._telling = Telling(outbox, self.catalogues)
         self._sold_out = SoldOut()
-        self.booker = Booker(db, clock, self._telling, self._sold_out)
+        self._pace = Pace(limits)
+        self.booker = Booker(db, clock, self._telling, self._sold_out, self._pace)
         self.snapshots: list[Refreshable] = [self.catalogues]
 
     @classmethod
-    async def open(cls, db: Database, clock: Clock, outbox: Outbox) -> Self:
+    async def open(cls, db: Database, clock: Clock, outbox: Outbox, limits: Limits) -> Self:
         """Open with the catalogue read once."""
-        opened = cls(db, clock, outbox)
+        opened = cls(db, clock, outbox, limits)
         await opened.catalogues.refresh()
         return opened
 
@@ -46,7 +49,7 @@ class Appointments:
     async def reschedule(self, person_id: PersonId, booking_id: BookingId, slot_id: SlotId) -> Booking:
         """See `rescheduling.reschedule`."""
         return await rescheduling.reschedule(
-            self.db, self.clock, self._telling, self._sold_out, person_id, booking_id, slot_id
+            self.db, self.clock, self._telling, self._sold_out, self._pace, person_id, booking_id, slot_id
         )
 
     async def remind_due(self, bucket: int) -> int:

@@ -17,6 +17,7 @@ from appointments.errors import (
 )
 from appointments.model import Booking, Seq, Slot, Stage, cancellable_until, first_due, remind_at
 from appointments.offices.queries import select_slots
+from appointments.pacing import Change, Pace
 from appointments.sold_out import SoldOut
 from appointments.telling import Telling
 from kernel.clock import Clock
@@ -25,14 +26,14 @@ from kernel.ids import BookingId, PersonId, SlotId
 
 
 async def reschedule(
-    db: Database, clock: Clock, telling: Telling, sold_out: SoldOut,
+    db: Database, clock: Clock, telling: Telling, sold_out: SoldOut, pace: Pace,
     person_id: PersonId, booking_id: BookingId, slot_id: SlotId,
 ) -> Booking:  # fmt: skip
     """Take a place in the new slot and give the old one back, in one transaction; owe the person the new hour.
 
     Until that commits, the old place is theirs: nobody ends with neither. Asking for the slot the booking is in
     changes nothing. Raises BookingNotFound, NotBooked, ReschedulingClosed, SlotNotFound, SlotPast, SlotFull,
-    OtherService, TimesOverlap.
+    OtherService, TimesOverlap, TooManyChanges.
     """
     async with db.connection() as conn:
         slot = (await select_slots(conn, [slot_id])).get(slot_id)
@@ -41,18 +42,22 @@ async def reschedule(
     await telling.learn(slot)
     left: set[SlotId] = set()
 
-    async def attempt() -> Booking | None:
-        seen = await changing.read(db, (person_id, booking_id))
-        left.add(seen.slot_id)
-        return await _move_as_seen(db, clock, telling, seen, slot)
+    async with pace.change(person_id) as change:
 
-    moved = await changing.until_settled(attempt)
+        async def attempt() -> Booking | None:
+            seen = await changing.read(db, (person_id, booking_id))
+            left.add(seen.slot_id)
+            return await _move_as_seen(db, clock, telling, change, seen, slot)
+
+        moved = await changing.until_settled(attempt)
     for slot_id_left in left - {moved.slot_id}:
         sold_out.forget(slot_id_left)
     return moved
 
 
-async def _move_as_seen(db: Database, clock: Clock, telling: Telling, seen: Booking, slot: Slot) -> Booking | None:
+async def _move_as_seen(
+    db: Database, clock: Clock, telling: Telling, change: Change, seen: Booking, slot: Slot
+) -> Booking | None:
     """Move a booking that is still as it was seen; None if it is not."""
     now = clock.now()
     if seen.stage is not Stage.BOOKED:
@@ -60,6 +65,7 @@ async def _move_as_seen(db: Database, clock: Clock, telling: Telling, seen: Book
     if seen.slot_id == slot.slot_id:
         return seen
     _refuse_unless_movable(seen, slot, now)
+    await change.count()
     try:
         async with db.transaction() as conn:
             place = await _one_place(conn, slot, now=now)

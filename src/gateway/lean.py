@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from litestar import Litestar, Request, Response
 from litestar.enums import RequestEncodingType
-from litestar.exceptions import ClientException, ValidationException
+from litestar.exceptions import ClientException, InternalServerException, ValidationException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import BodyKwarg
 from litestar.routes import HTTPRoute
@@ -68,7 +68,7 @@ class LeanRequest(Request[Any, Any, Any]):
     body_seconds_max = BODY_SECONDS_MAX
 
     async def body(self) -> bytes:
-        """The whole body. Raises MalformedRequest for one that does not come within `body_seconds_max`."""
+        """The whole body. Raises MalformedRequest for one that does not come whole within `body_seconds_max`."""
         if self._body is not Empty:
             return await super().body()
         try:
@@ -76,6 +76,8 @@ class LeanRequest(Request[Any, Any, Any]):
                 return await self._arrived()
         except TimeoutError:
             raise MalformedRequest("the body did not arrive in time") from None
+        except InternalServerException:  # the framework's word for a body that ends before it says so, or is no body
+            raise MalformedRequest("the body broke off") from None
 
     async def _arrived(self) -> bytes:
         if self._connection_state.body is Empty:

@@ -70,7 +70,7 @@ class CityParts:
         self.people = People(keys.sealer("kernel.person"), keys.digester("kernel.id_number"))
         self.signing_keys = SigningKeys(db, keys.sealer("kernel.signing_key"), clock)
         self.notifications = Notifications(db, clock, keys, self.people)
-        self.appointments = Appointments(db, clock, self.notifications.outbox)
+        self.appointments = Appointments(db, clock, self.notifications.outbox, self.limits)
         self.wallet = Wallet(
             db=db,
             redis=redis,

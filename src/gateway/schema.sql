@@ -659,6 +659,7 @@ CREATE TABLE gateway.department (
     name_en text NOT NULL,
     CONSTRAINT department_pkey PRIMARY KEY (department_id),
     CONSTRAINT department_slug_key UNIQUE (slug),
+    CONSTRAINT department_name_zh_check CHECK (name_zh ~ '^[^[:cntrl:]]{1,80}$'::text),
     CONSTRAINT department_slug_check CHECK (slug ~ '^[a-z][a-z0-9_]{1,39}$'::text)
 );
 COMMENT ON TABLE gateway.department IS 'A department of the city. distribution: reference';

@@ -2,7 +2,8 @@
 
 Claims: `iss`, `sub`, `aud` (an Audience), `iat`, `exp`, `jti`, `sid` (what can be ended: a session, or the grant of a
 machine's key). Residents add `acc` and, once their real name was checked, `per`; staff add `role` and, at a desk, `dep`
-and `off`; machines add `cid` and either `dev` and `ven`, or `dep` and `slug`.
+and `off`; machines add `cid` and either `dev` and `ven`, or `dep`, `slug` and `name` (the department's
+registered one, as of the minting).
 """
 
 from collections.abc import Mapping
@@ -82,7 +83,8 @@ def _claims_of(principal: Principal) -> dict[str, str]:
         case VenueDevice():
             return {"sub": str(principal.device_id), "dev": str(principal.device_id), "ven": str(principal.venue_id)}
         case DepartmentSystem():
-            return {"sub": principal.slug, "dep": str(principal.department_id), "slug": principal.slug}
+            named = {"slug": principal.slug, "name": principal.name}
+            return {"sub": principal.slug, "dep": str(principal.department_id)} | named
         case Staff():
             office = {} if principal.office_id is None else {"off": str(principal.office_id)}
             return {"sub": str(principal.staff_id), "role": "desk", "dep": str(principal.department_id)} | office
@@ -130,7 +132,7 @@ def _principal(audience: Audience, session_id: SessionId, claims: Mapping[str, A
     if audience is Audience.OPERATOR and claims["role"] == "operator":
         return Operator(StaffId(UUID(claims["sub"])), session_id)
     if audience is Audience.DEPARTMENT and "cid" in claims:
-        return DepartmentSystem(DepartmentId(UUID(claims["dep"])), claims["slug"])
+        return DepartmentSystem(DepartmentId(UUID(claims["dep"])), claims["slug"], claims["name"])
     if audience is Audience.DEPARTMENT and claims["role"] == "desk":
         office = claims.get("off")
         department_id, office_id = DepartmentId(UUID(claims["dep"])), None if office is None else OfficeId(UUID(office))

@@ -31,6 +31,16 @@ TAKE = Script.of(
 )
 """All in microseconds. Answers 0, or how long to wait."""
 
+GIVE_BACK = Script.of(
+    """
+    local now, step = tonumber(ARGV[1]), tonumber(ARGV[2])
+    local full = tonumber(redis.call('GET', KEYS[1]) or now) - step
+    if full <= now then return redis.call('DEL', KEYS[1]) end
+    redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', math.ceil((full - now) / 1000))
+    return 1
+    """
+)
+
 
 class Limit(Struct, frozen=True):
     """So many permits per window, for each subject."""
@@ -117,6 +127,24 @@ class Limits:
             return None
         self._is_shared = True
         return None if wait_us <= 0 else wait_us / 1e6
+
+    async def give_back(self, limit: Limit, subject: str) -> None:
+        """Return a permit that `allow` gave and that came to nothing.
+
+        While Redis is away, the other processes go on counting it.
+        """
+        buckets = self._buckets.get(limit.name)
+        full_at = None if buckets is None else buckets.current.get(subject, buckets.previous.get(subject))
+        if buckets is not None and full_at is not None:
+            buckets.put(subject, full_at - buckets.step)
+        if self._redis is None:
+            return
+        step_us = max(1, limit.window_seconds * 1_000_000 // limit.permits)
+        arguments = (b"%d" % int(self._clock.now().timestamp() * 1e6), b"%d" % step_us)
+        try:
+            await self._redis.run(GIVE_BACK, (self._key(limit, subject),), arguments)
+        except (RedisAway, ReplyError) as error:
+            log.debug("a permit was not given back to the other processes: %s", error)
 
     def _key(self, limit: Limit, subject: str) -> bytes:
         digest = hashlib.blake2b(subject.encode(), digest_size=16, key=self._subject_key, person=b"limits").hexdigest()

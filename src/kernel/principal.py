@@ -47,6 +47,8 @@ class DepartmentSystem(msgspec.Struct, frozen=True):
 
     department_id: DepartmentId
     slug: str
+    name: str
+    """The department's registered Chinese name: how whatever it tells people is signed."""
 
 
 class Staff(msgspec.Struct, frozen=True):

@@ -77,11 +77,13 @@ def of_refusal(_: Request[Any, Any, Any], refusal: Refusal) -> Response[bytes]:
     return answer(refusal)
 
 
-def of_framework(_: Request[Any, Any, Any], problem: HTTPException) -> Response[bytes]:
+def of_framework(request: Request[Any, Any, Any], problem: HTTPException) -> Response[bytes]:
     """What the framework refuses by itself: a path nobody serves, a body that does not decode."""
     kind = _OF_STATUS.get(
         problem.status_code, errors.MalformedRequest if problem.status_code < 500 else errors.Unexpected
     )
+    if kind is errors.Unexpected:
+        return of_surprise(request, problem)
     if kind is errors.MalformedRequest:
         return answer(kind(redact(_what_is_wrong(problem))))
     refused = answer(kind())

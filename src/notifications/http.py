@@ -147,11 +147,12 @@ async def choose_contact_preferences(
 
 
 class NoticeRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """A notice to one person, who is named by their resident identity number."""
+    """A notice to one person, who is named by their resident identity number.
 
-    id_number: Annotated[str, Meta(max_length=18, pattern="^[0-9]{17}[0-9X]$")]
-    sender: PrintableLine
-    """How you sign, e.g. `市公安局出入境管理局`."""
+    It is signed with the name your department is registered under.
+    """
+
+    id_number: Annotated[str, Meta(pattern=r"^[0-9]{17}[0-9X]$(?!\n)", examples=["310107198110069973"])]
     title: PrintableLine
     body: PrintableText
 
@@ -183,9 +184,9 @@ async def send_notice(
             conn,
             notifications.outbox,
             notifications.answers,
-            department.department_id,
+            department,
             idempotency_key,
-            Notice(to, data.sender, data.title, data.body),
+            Notice(to, data.title, data.body),
             body=msgspec.json.encode(data),
             now=now,
         )

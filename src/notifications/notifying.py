@@ -8,6 +8,7 @@ import msgspec
 from kernel import audit, idempotency
 from kernel.db import Connection
 from kernel.ids import DepartmentId, MessageId, PersonId
+from kernel.principal import DepartmentSystem
 from kernel.sealing import Sealer
 from notifications import queries, templates
 from notifications.errors import MessageNotFound
@@ -20,7 +21,6 @@ class Notice(msgspec.Struct, frozen=True):
     """What a department says to somebody. `to` is None if no person of that ID number is known."""
 
     to: PersonId | None
-    sender: str
     title: str
     body: str
 
@@ -43,18 +43,18 @@ async def notify(
     conn: Connection,
     outbox: Outbox,
     sealer: Sealer,
-    department_id: DepartmentId,
+    department: DepartmentSystem,
     key: str,
     notice: Notice,
     *,
     body: bytes,
     now: datetime,
 ) -> Filed:
-    """Owe the notice once per department and key; a retry gets the first answer.
+    """Owe the notice once per department and key, signed with its registered name; a retry gets the first answer.
 
     Raises IdempotencyKeyReused when the key came before with another `body`.
     """
-    caller = f"{CALLER_PREFIX}{department_id}"
+    caller = f"{CALLER_PREFIX}{department.department_id}"
 
     async def work() -> Filed:
         owed = Owed(
@@ -62,7 +62,7 @@ async def notify(
             key=key,
             to=ToNobody() if notice.to is None else notice.to,
             template=templates.DEPARTMENT_NOTICE,
-            values={"department": notice.sender, "title": notice.title, "body": notice.body},
+            values={"department": department.name, "title": notice.title, "body": notice.body},
             due_at=now,
         )
         message_id = await outbox.owe(conn, owed, now=now)

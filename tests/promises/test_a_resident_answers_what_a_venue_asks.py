@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from kernel.clock import StoppedClock
 from kernel.db import Database
@@ -17,6 +18,7 @@ from tests.builders_wallet import (
     HOSPITAL,
     ID_CARD,
     LICENCE,
+    SCENARIOS,
     SOMEBODY,
     SOMEBODY_ELSE,
     STATION,
@@ -27,6 +29,7 @@ from tests.builders_wallet import (
 )
 from tests.wire_wallet import Wire
 from wallet.model import Certificate
+from wallet.operators import cataloguing
 from wallet.parts import Wallet
 
 
@@ -53,7 +56,16 @@ async def asked(wire: Wire, **more: Any) -> dict[str, Any]:
 
 
 def consent(card: Certificate, ask: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"text": ask["text"], "certificate_id": str(card.certificate_id)} | more
+    return {"text": ask["text"], "certificate_id": str(card.certificate_id), "fields": ["name"]} | more
+
+
+async def _allow_at_the_station(wallet: Wallet, fields: list[str]) -> None:
+    """An operator changes what the station's scenario sees of an identity card, and every process hears of it."""
+    scenario = next(one for one in SCENARIOS if one.scenario_code == "station.entry")
+    async with wallet.db.transaction() as conn:
+        await cataloguing.put_scenario(conn, replace(scenario, grants={**scenario.grants, ID_CARD: tuple(fields)}))
+    for snapshot in wallet.snapshots:
+        await snapshot.refresh()
 
 
 async def test_the_resident_sees_who_asks_and_the_venue_gets_what_was_consented_to(
@@ -81,7 +93,7 @@ async def test_consenting_again_gives_the_same_record_and_another_answer_is_refu
 ) -> None:
     ask, resident = await asked(wire), wire.resident(card.person_id)
     first = await resident.post("/asks/consent", json=consent(card, ask))
-    again = await resident.post("/asks/consent", json=consent(card, ask, fields=["name"]))
+    again = await resident.post("/asks/consent", json=consent(card, ask, fields=["name", "id_number"]))
     assert (again.status_code, again.json()) == (200, first.json())
     other = await issued(wallet, an_id_card("R-2", SOMEBODY_ELSE))
     refused = await wire.resident(other.person_id).post("/asks/consent", json=consent(other, ask))
@@ -159,6 +171,37 @@ async def test_only_ones_own_good_and_asked_for_certificate_answers(wire: Wire, 
     for text in ("", ask["text"][:-1], ask["text"].replace("/A/", "/Q/"), ask["text"].lower()):
         unknown = await resident.post("/asks/look", json={"text": text})
         assert (unknown.status_code, unknown.json()["code"]) == (404, "wallet.ask_not_found")
+
+
+async def test_a_scenario_widened_after_the_look_gives_the_venue_no_more_than_was_seen(
+    wallet: Wallet, wire: Wire, card: Certificate
+) -> None:
+    ask, resident = await asked(wire), wire.resident(card.person_id)
+    looked = (await resident.post("/asks/look", json={"text": ask["text"]})).json()
+    [seen] = [
+        [field["name"] for field in grant["fields"]]
+        for grant in looked["scenario"]["shows"]
+        if grant["kind_code"] == ID_CARD
+    ]
+    await _allow_at_the_station(wallet, [*seen, "sex"])
+    for unsaid in ({"fields": None}, {"fields": []}):
+        assert (await resident.post("/asks/consent", json=consent(card, ask, **unsaid))).status_code == 400
+    nothing_said = {name: value for name, value in consent(card, ask).items() if name != "fields"}
+    assert (await resident.post("/asks/consent", json=nothing_said)).status_code == 400
+    await resident.post("/asks/consent", json=consent(card, ask, fields=seen))
+    answer = (await wire.venue(device_at(STATION)).get(f"/asks/{ask['ask_id']}")).json()
+    assert sorted(answer["fields"]) == sorted(seen)
+    assert "sex" not in answer["fields"]
+
+
+async def test_a_field_taken_from_the_scenario_after_the_look_does_not_leave(
+    wallet: Wallet, wire: Wire, card: Certificate
+) -> None:
+    ask, resident = await asked(wire), wire.resident(card.person_id)
+    await _allow_at_the_station(wallet, ["name"])
+    refused = await resident.post("/asks/consent", json=consent(card, ask, fields=["name", "id_number"]))
+    assert (refused.status_code, refused.json()["code"]) == (422, "wallet.field_not_in_scenario")
+    assert (await wire.venue(device_at(STATION)).get(f"/asks/{ask['ask_id']}")).json()["state"] == "waiting"
 
 
 async def test_an_asks_code_shown_to_a_scanner_is_not_ours(wire: Wire) -> None:

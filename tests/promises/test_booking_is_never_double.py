@@ -185,7 +185,7 @@ async def test_what_is_not_there_or_has_begun_is_refused(db, booker, clock):
 
 async def test_lines_are_kept_for_a_bounded_number_of_slots(db, clock, keys):
     appointments = await open_appointments(db, clock, keys)
-    booker = Booker(db, clock, appointments._telling, SoldOut(), windows_max=2)
+    booker = Booker(db, clock, appointments._telling, SoldOut(), appointments._pace, windows_max=2)
     slots = [await a_slot(db, starts_at=THURSDAY_TEN + nth * timedelta(hours=1)) for nth in range(5)]
     for slot in slots + slots:
         assert (await booker.book(an_id(), slot, a_person())).slot_id == slot

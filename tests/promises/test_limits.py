@@ -89,6 +89,27 @@ async def test_a_flush_costs_no_more_than_the_count(redis: Redis):
     assert other.decided_alone_count == 0
 
 
+async def test_what_was_taken_for_nothing_is_given_back_to_all_processes(redis: Redis):
+    clock, limit = StoppedClock(NOON), Limit(f"codes-{uuid4()}", permits=2, window_seconds=60)
+    one, other = (Limits(redis, clock, subject_key=KEY) for _ in range(2))
+    for _ in range(5):
+        assert await one.allow(limit, "138") is None
+        await one.give_back(limit, "138")
+    assert await other.allow(limit, "138") is None
+    assert await one.allow(limit, "138") is None
+    assert await other.allow(limit, "138") is not None
+    assert await one.allow(limit, "138") is not None
+
+
+async def test_giving_back_what_was_never_taken_gives_nothing(redis: Redis):
+    clock, limit = StoppedClock(NOON), Limit(f"codes-{uuid4()}", permits=1, window_seconds=60)
+    for limits in (alone(clock), Limits(redis, clock, subject_key=KEY)):
+        for _ in range(3):
+            await limits.give_back(limit, "138")
+        assert await limits.allow(limit, "138") is None
+        assert await limits.allow(limit, "138") is not None
+
+
 async def test_no_subject_can_be_read_in_redis(redis: Redis):
     limit, phone = Limit(f"codes-{uuid4()}", permits=5, window_seconds=60), "13800001234"
     await Limits(redis, StoppedClock(NOON), subject_key=KEY).allow(limit, phone)

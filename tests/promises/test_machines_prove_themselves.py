@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import tokens
 from gateway.clients import proving
+from gateway.departments import onboarding
 from kernel.clock import StoppedClock
 from kernel.db import Database
 from kernel.ids import DeviceId, VenueId
@@ -83,7 +84,25 @@ async def test_a_departments_system_gets_a_token_of_its_own(device: Device) -> N
     assertion = an_assertion(private, "department:health", f"{ORIGIN}/department/token", now)
     answer = await device.ask(assertion, at="department")
     principal = tokens.principal_of(claims_in(device, answer.json()["access_token"]))
-    assert principal == DepartmentSystem(department_id, "health")
+    assert principal == DepartmentSystem(department_id, "health", "公园")
+
+
+async def test_a_departments_token_says_the_name_it_is_registered_under_now(device: Device) -> None:
+    private, public = a_key()
+    db, clock = device.entrance.db, device.entrance.clock
+    department_id = await a_department(db, "health")
+    async with db.transaction() as conn:
+        await proving.put_department_system(conn, clock, "department:health", department_id, [public])
+    seen = []
+    for name_zh in ("卫生局", "卫生健康委员会"):
+        async with db.transaction() as conn:
+            await onboarding.put_department(conn, department_id, slug="health", name_zh=name_zh, name_en="Health")
+        assertion = an_assertion(private, "department:health", f"{ORIGIN}/department/token", clock.now())
+        answer = await device.ask(assertion, at="department")
+        principal = tokens.principal_of(claims_in(device, answer.json()["access_token"]))
+        assert isinstance(principal, DepartmentSystem)
+        seen.append(principal.name)
+    assert seen == ["卫生局", "卫生健康委员会"]
 
 
 async def test_an_assertion_is_good_once_also_when_sent_twice_at_once(device: Device) -> None:

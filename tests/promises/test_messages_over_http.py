@@ -17,13 +17,12 @@ ID_NUMBER = "310101199001012336"
 
 
 def a_department(city: TestCity) -> Caller:
-    return city.as_department(DepartmentId(uuid4()), "police")
+    return city.as_department(DepartmentId(uuid4()), "human_resources", "市人社局")
 
 
 def a_notice(**changes: str) -> dict[str, str]:
     return {
         "id_number": ID_NUMBER,
-        "sender": "市人社局",
         "title": "请补充材料",
         "body": "请补交学历证明。",
         **changes,
@@ -107,6 +106,19 @@ async def test_a_department_tells_a_person_once_however_often_it_asks(city: Test
     assert [message["text"][:11] for message in shown.json()["messages"]] == ["【随申办】市人社局通知"]
 
 
+async def test_a_notice_is_signed_with_the_departments_registered_name_and_no_other(city: TestCity) -> None:
+    async with city.parts.notifications.db.transaction() as conn:
+        person = await city.parts.notifications.people.mint(conn, Identity(ID_NUMBER, "一人"), now=city.clock.now())
+    client, key = a_department(city), {"Idempotency-Key": "case-1"}
+    for claimed in ("sender", "department", "signed"):
+        refused = await client.post("/messages", json={**a_notice(), claimed: "市公安局"}, headers=key)
+        assert refused.status_code == 400, claimed
+    assert (await client.post("/messages", json=a_notice(), headers=key)).status_code == 202
+    await city.parts.notifications.settle()
+    [item] = (await city.as_resident(person).get("/inbox")).json()["items"]
+    assert item["body"].startswith("市人社局通知您：")
+
+
 async def test_no_answer_tells_whether_a_person_is_known(city: TestCity) -> None:
     async with city.parts.notifications.db.transaction() as conn:
         await city.parts.notifications.people.mint(conn, Identity(ID_NUMBER, "一人"), now=city.clock.now())
@@ -134,8 +146,7 @@ async def test_a_notice_no_phone_could_show_is_refused(city: TestCity) -> None:
         {"title": ""},
         {"body": "字" * 401},
         {"id_number": "1"},
-        {"sender": "\n"},
-        {"sender": "a\n"},
+        {"title": "a\n"},
         {"id_number": f"{ID_NUMBER}\n"},
         {"body": "\ud800"},
     ):

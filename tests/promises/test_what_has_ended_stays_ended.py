@@ -96,7 +96,7 @@ async def asked(wire: Wire) -> dict[str, Any]:
 
 
 def consent(card: Certificate, ask: dict[str, Any]) -> dict[str, Any]:
-    return {"text": ask["text"], "certificate_id": str(card.certificate_id)}
+    return {"text": ask["text"], "certificate_id": str(card.certificate_id), "fields": ["name"]}
 
 
 async def heard_everywhere(wallet: Wallet) -> None:

@@ -133,7 +133,7 @@ def principals(session_id: UUID) -> list[tuple[Audience, Principal]]:
         (Audience.RESIDENT, Resident(AccountId(one), session, PersonId(two))),
         (Audience.MINI, Resident(AccountId(one), session, PersonId(two))),
         (Audience.VENUE, VenueDevice(DeviceId(one), VenueId(two))),
-        (Audience.DEPARTMENT, DepartmentSystem(DepartmentId(one), "health")),
+        (Audience.DEPARTMENT, DepartmentSystem(DepartmentId(one), "health", "卫生健康委员会")),
         (Audience.DEPARTMENT, Staff(StaffId(one), session, DepartmentId(two), None)),
         (Audience.DEPARTMENT, Staff(StaffId(one), session, DepartmentId(two), OfficeId(one))),
         (Audience.OPERATOR, Operator(StaffId(one), session)),
@@ -159,7 +159,7 @@ def test_a_token_proves_whom_it_was_made_for(session_id: UUID, which: int) -> No
 
 @given(
     st.dictionaries(
-        st.sampled_from(["aud", "sid", "acc", "per", "dev", "ven", "dep", "off", "role", "cid", "slug", "sub"]),
+        st.sampled_from(["aud", "sid", "acc", "per", "dev", "ven", "dep", "off", "role", "cid", "slug", "name", "sub"]),
         st.sampled_from([*Audience, "desk", "operator"])
         | uuids.map(str)
         | st.none()

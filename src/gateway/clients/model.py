@@ -60,6 +60,7 @@ class Client(msgspec.Struct, frozen=True):
     subject_id: UUID
     venue_id: VenueId | None
     department_slug: str | None
+    department_name: str | None
     public_keys: list[PublicKey]
     grant_id: UUID
     """What its tokens name as their session, so that they can be ended together."""
@@ -67,8 +68,9 @@ class Client(msgspec.Struct, frozen=True):
     def principal(self) -> VenueDevice | DepartmentSystem:
         if self.venue_id is not None:
             return VenueDevice(DeviceId(self.subject_id), self.venue_id)
-        assert self.department_slug is not None  # the database has it for every department
-        return DepartmentSystem(DepartmentId(self.subject_id), self.department_slug)
+        assert self.department_slug is not None  # the database has both for every department
+        assert self.department_name is not None
+        return DepartmentSystem(DepartmentId(self.subject_id), self.department_slug, self.department_name)
 
 
 class Assertion(msgspec.Struct, frozen=True):

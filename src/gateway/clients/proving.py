@@ -44,14 +44,15 @@ async def put_device(
     conn: Connection, clock: Clock, client_id: str, device_id: DeviceId, venue_id: VenueId, public_keys: list[PublicKey]
 ) -> None:
     """File the keys of a venue's device, or its next ones. Raises PublicKeyRefused."""
-    await _put(conn, clock, Client(client_id, Audience.VENUE, device_id, venue_id, None, public_keys, UUID(int=0)))
+    client = Client(client_id, Audience.VENUE, device_id, venue_id, None, None, public_keys, UUID(int=0))
+    await _put(conn, clock, client)
 
 
 async def put_department_system(
     conn: Connection, clock: Clock, client_id: str, department_id: DepartmentId, public_keys: list[PublicKey]
 ) -> None:
     """File the keys of a department's system, or its next ones. Raises PublicKeyRefused."""
-    client = Client(client_id, Audience.DEPARTMENT, department_id, None, None, public_keys, UUID(int=0))
+    client = Client(client_id, Audience.DEPARTMENT, department_id, None, None, None, public_keys, UUID(int=0))
     await _put(conn, clock, client)
 
 

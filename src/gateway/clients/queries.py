@@ -36,7 +36,7 @@ async def select_client(conn: Connection, client_id: str, audience: Audience) ->
         """
         -- gateway.select_client
         SELECT client.client_id, client.audience, client.subject_id, client.venue_id, client.public_keys,
-               client.grant_id, department.slug AS department_slug
+               client.grant_id, department.slug AS department_slug, department.name_zh AS department_name
           FROM gateway.client LEFT JOIN gateway.department
             ON client.audience = 'department' AND department.department_id = client.subject_id
          WHERE client.client_id = $1 AND client.audience = $2 AND client.disabled_at IS NULL
@@ -53,6 +53,7 @@ async def select_client(conn: Connection, client_id: str, audience: Audience) ->
         subject_id=row["subject_id"],
         venue_id=None if venue_id is None else VenueId(venue_id),
         department_slug=row["department_slug"],
+        department_name=row["department_name"],
         public_keys=msgspec.json.decode(row["public_keys"], type=list[PublicKey]),
         grant_id=row["grant_id"],
     )

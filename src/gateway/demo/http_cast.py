@@ -35,7 +35,7 @@ async def read_cast(cast: NamedDependency[Cast | None]) -> Cast:
 class AgeRequest(msgspec.Struct, forbid_unknown_fields=True):
     """A code as it is shown, and by how many seconds it is to be older."""
 
-    code_text: Annotated[str, Meta(min_length=1, max_length=TEXT_MAX, pattern=r"^[\x21-\x7e]+$")]
+    code_text: Annotated[str, Meta(min_length=1, max_length=TEXT_MAX, pattern=r"^[\x21-\x7e]+$(?!\n)")]
     seconds: Annotated[int, Meta(ge=1, le=int(AGED_MAX.total_seconds()))]
 
 

@@ -42,7 +42,7 @@ Slug = Annotated[
     str,
     PathParameter(
         description="The app's name, as in the list of apps.",
-        pattern="^[a-z][a-z0-9-]{1,39}$",
+        pattern=r"^[a-z][a-z0-9-]{1,39}$(?!\n)",
         examples=[Example(value="parks")],
     ),
 ]

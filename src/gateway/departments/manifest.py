@@ -25,7 +25,7 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 Slug = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{1,39}$")]
 DepartmentSlug = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
-Words = Annotated[str, Meta(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Words = Annotated[str, Meta(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 AppAudience = Literal["resident", "mini"]
 Seconds = Annotated[float, Meta(ge=0.1, le=TIMEOUT_SECONDS_MAX)]

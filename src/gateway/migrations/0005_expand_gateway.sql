@@ -89,7 +89,7 @@ COMMENT ON TABLE gateway.ended_session IS 'Sessions and machine grants that ende
 CREATE TABLE gateway.department (
     department_id uuid NOT NULL PRIMARY KEY,
     slug          text NOT NULL UNIQUE CHECK (slug ~ '^[a-z][a-z0-9_]{1,39}$'),
-    name_zh       text NOT NULL,
+    name_zh       text NOT NULL CHECK (name_zh ~ '^[^[:cntrl:]]{1,80}$'),
     name_en       text NOT NULL
 );
 COMMENT ON TABLE gateway.department IS 'A department of the city. distribution: reference';

@@ -28,7 +28,7 @@ from kernel.errors import MalformedRequest
 from kernel.principal import Audience
 from kernel.problems import refuses
 
-PlatformCode = Annotated[str, Meta(min_length=1, max_length=512, pattern=r"^[\x21-\x7e]+$")]
+PlatformCode = Annotated[str, Meta(min_length=1, max_length=512, pattern=r"^[\x21-\x7e]+$(?!\n)")]
 
 
 class MiniSignInRequest(msgspec.Struct, forbid_unknown_fields=True):

@@ -20,7 +20,7 @@ ENTRIES_MAX = 200
 KEY_ID_MAX = 60
 
 EntriesWanted = Annotated[int, QueryParameter(ge=1, le=ENTRIES_MAX, description="How many at most.")]
-KeyId = Annotated[str, PathParameter(max_length=KEY_ID_MAX, pattern="^[a-z0-9-]+$")]
+KeyId = Annotated[str, PathParameter(max_length=KEY_ID_MAX, pattern=r"^[a-z0-9-]+$(?!\n)")]
 
 
 class AuditView(msgspec.Struct):

@@ -51,10 +51,15 @@ from kernel.ids import SessionId
 from kernel.principal import Audience, Resident
 from kernel.problems import refuses
 
-PhoneText = Annotated[str, Meta(min_length=5, max_length=PHONE_TEXT_MAX, pattern=r"^\+?[0-9][0-9 -]*$")]
-CodeText = Annotated[str, Meta(pattern=rf"^[0-9]{{{CODE_DIGITS}}}$")]
-NameText = Annotated[str, Meta(min_length=1, max_length=NAME_MAX, pattern=r"^[^\x00-\x1f\x7f]+$")]
-IdNumberText = Annotated[str, Meta(pattern=rf"^[0-9]{{{ID_NUMBER_LENGTH - 1}}}[0-9Xx]$")]
+PhoneText = Annotated[
+    str,
+    Meta(min_length=5, max_length=PHONE_TEXT_MAX, pattern=r"^\+?[0-9][0-9 -]*$(?!\n)", examples=["+8613490000003"]),
+]
+CodeText = Annotated[str, Meta(pattern=rf"^[0-9]{{{CODE_DIGITS}}}$(?!\n)", examples=["246810"])]
+NameText = Annotated[str, Meta(min_length=1, max_length=NAME_MAX, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
+IdNumberText = Annotated[
+    str, Meta(pattern=rf"^[0-9]{{{ID_NUMBER_LENGTH - 1}}}[0-9Xx]$(?!\n)", examples=["310107198110069973"])
+]
 
 
 class CodeRequest(msgspec.Struct, forbid_unknown_fields=True):

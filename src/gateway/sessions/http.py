@@ -13,9 +13,9 @@ from gateway.sessions.refresh_token import TOKEN_CHARACTERS
 from kernel.principal import Audience
 
 RefreshTokenText = Annotated[
-    str, Meta(min_length=TOKEN_CHARACTERS, max_length=TOKEN_CHARACTERS, pattern="^[A-Za-z0-9_-]+$")
+    str, Meta(min_length=TOKEN_CHARACTERS, max_length=TOKEN_CHARACTERS, pattern=r"^[A-Za-z0-9_-]+$(?!\n)")
 ]
-DeviceName = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
+DeviceName = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
 
 
 class TokensView(msgspec.Struct, kw_only=True):

@@ -86,11 +86,12 @@ class Answering:
         return Looked(ask, self._scenario_of(ask), fitting)
 
     async def consent(
-        self, person_id: PersonId, text: str, certificate_id: CertificateId, fields: Sequence[str] | None
+        self, person_id: PersonId, text: str, certificate_id: CertificateId, fields: Sequence[str]
     ) -> Use:
-        """Let the asking venue see these fields of one's certificate (all that it asks for, if None).
+        """Let the asking venue see these fields of one's certificate, each of which its scenario must still see.
 
-        The answer, the record in the ledger and the notice commit together. Consenting again with the same certificate
+        They are named by who consents, so that a scenario widened after the look gives no more than was seen. The
+        answer, the record in the ledger and the notice commit together. Consenting again with the same certificate
         returns the same record. Raises AskNotFound, AskExpired, AskClosed, CertificateNotFound, CertificateNotGood,
         KindNotInScenario, FieldNotInScenario, ScenarioNotFound, ScenarioNotGranted.
         """
@@ -124,7 +125,7 @@ class Answering:
         ask: Ask,
         person_id: PersonId,
         certificate_id: CertificateId,
-        fields: Sequence[str] | None,
+        fields: Sequence[str],
         now: datetime,
     ) -> Use:
         row = await queries.select_certificate(conn, person_id, certificate_id)

@@ -59,11 +59,11 @@ class LookRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ConsentRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """The code a venue shows, the certificate to answer with, and what of it (null: all that is asked)."""
+    """The code a venue shows, the certificate to answer with, and what of it: the fields that were seen and chosen."""
 
     text: Scanned
     certificate_id: UUID
-    fields: Annotated[list[FieldName], Meta(min_length=1, max_length=FIELDS_MAX)] | None = None
+    fields: Annotated[list[FieldName], Meta(min_length=1, max_length=FIELDS_MAX)]
 
 
 @dataclass
@@ -241,7 +241,10 @@ async def look_at_ask(
 async def consent_to_ask(
     data: JSONBody[ConsentRequest], citizen: NamedDependency[Citizen], wallet: NamedDependency[Wallet]
 ) -> UseView:
-    """Answer with one certificate; asked again, the same answer. It is in your ledger like any other use."""
+    """Answer with these fields of one certificate, each of which is asked for; asked again, the same answer.
+
+    It is in your ledger like any other use.
+    """
     use = await wallet.answering.consent(citizen.person_id, data.text, CertificateId(data.certificate_id), data.fields)
     return UseView.of(wallet.catalogue(), use)
 
