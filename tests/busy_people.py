@@ -26,7 +26,8 @@ DEPARTMENT: Final = "department:culture_tourism"
 SORT: Final = "museum"
 SCENARIO: Final = SCENARIO_OF[CONCESSION]
 PACE_SECONDS: Final = 0.2
-BOOKING_PACE_SECONDS: Final = 0.5
+BOOKING_PACE_SECONDS: Final = 1.0
+"""So slow that nobody comes near `appointments.pacing.CHANGES_AT_ONCE_MAX` while a part is killed and heals."""
 AGAIN_AFTER_SECONDS: Final = 0.05
 TRIES_MAX: Final = 1_000
 SMS_EACH_MAX: Final = 45

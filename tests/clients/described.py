@@ -16,7 +16,7 @@ from kernel.principal import Audience
 
 SEED: Final = 20260302
 """Which requests are made up follows from it and the descriptions: two runs send the same."""
-EXAMPLES: Final = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "15"))
+EXAMPLES: Final = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "10"))
 """How many made-up requests an operation gets beside those that cover its description systematically."""
 REFUSED_BY_A_RULE: Final = ["2xx", "304", "401", "403", "404", "406", "409", "410", "422", "429", "502", "503", "504"]
 """How a request that its description calls good may be answered."""

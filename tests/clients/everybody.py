@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -21,8 +21,6 @@ from tests.clients.served_city import ALWAYS_OPEN, ServedCity
 
 ARRIVES_WITHIN_SECONDS: Final = 20.0
 SCENARIO: Final = "station.entry"
-SOON: Final = 4
-"""How many of the nearest slots are kept for who must come today."""
 ISSUER: Final = "department:police"
 T = TypeVar("T")
 
@@ -52,8 +50,7 @@ class Everybody:
         self.police = self.machine(self.police_client)
         self.desk = self.by_sms(Audience.DEPARTMENT, self.desk_phone)
         self.operator = self.by_sms(Audience.OPERATOR, self.operator_phone)
-        self._slots = self._free_slots()
-        self._next_slots, self._slots = self._slots[:SOON], self._slots[SOON:]
+        self._slots = [str(one["slot_id"]) for one in self._slots_found()]
 
     def known_to(self, audience: Audience) -> dict[str, list[str]]:
         """Values that exist, by the names under which requests of an audience carry them."""
@@ -70,7 +67,7 @@ class Everybody:
         return {
             "certificate_id": [self.certificate_id],
             "scenario_code": [SCENARIO],
-            "slot_id": self._slots[:6],
+            "slot_id": self._slots[-6:],
             "booking_id": [self.booked()],
             "message_id": [self.message_id()],
             "service_id": [str(service_id_of(ALWAYS_OPEN))],
@@ -205,14 +202,19 @@ class Everybody:
         return booking_id, token
 
     def booked_today(self) -> str:
-        """The id of a booking for an hour that comes soon."""
-        return self.booked(self._next_slots.pop(0))
+        """The id of a booking that a citizen just made for an hour that comes soon."""
+        booking_id, token = str(uuid4()), self.city.a_citizen(Audience.RESIDENT)
+        soon = datetime.now(UTC) + timedelta(minutes=1)
+        slot = next(
+            one for one in self._slots_found() if one["free"] and datetime.fromisoformat(one["starts_at"]) > soon
+        )
+        self.ask("PUT", f"/resident/bookings/{booking_id}", token, json={"slot_id": slot["slot_id"]})
+        return booking_id
 
-    def _free_slots(self) -> list[str]:
-        """Of the desk that is always open, but for the one that is about to begin."""
+    def _slots_found(self) -> list[dict[str, Any]]:
+        """Of the desk that is always open, earliest first."""
         path = f"/resident/slots?service_id={service_id_of(ALWAYS_OPEN)}&limit=100"
-        found = self.ask("GET", path, self.resident.access_token).json()["slots"]
-        return [str(one["slot_id"]) for one in found if one["free"]][1:]
+        return list(self.ask("GET", path, self.resident.access_token).json()["slots"])
 
     def _texts(self, phone: str) -> list[str]:
         shown = self.ask("POST", "/demo/outbox/search", json={"phone": phone}).json()["messages"]

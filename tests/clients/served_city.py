@@ -1,7 +1,9 @@
 """A demo city of its own, brought up by the ordinary command and met over loopback, as other people's tools meet it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import date, datetime, timedelta
 from datetime import time as hour
 from typing import Final
 from uuid import uuid4
@@ -15,6 +17,7 @@ from city.data_directory import DataDirectory
 from gateway import tokens
 from gateway.demo.cast import Cast
 from gateway.parts import CityParts
+from kernel.clock import in_shanghai
 from kernel.ids import AccountId, DepartmentId, OfficeId, PersonId, SessionId, StaffId, uuid7
 from kernel.principal import Audience, Operator, Principal, Resident, Staff
 from kernel.settings import Settings, load
@@ -24,6 +27,9 @@ from tests.running_city import running_city
 ALWAYS_OPEN: Final = "always-open"
 """The slug of a service that has slots left today at any hour a test may run."""
 DESK_OFFICE: Final = "pudong-service-centre"
+DESK_DISTRICT: Final = "310115"
+SOON: Final = timedelta(minutes=3)
+SOON_SLOTS: Final = 12
 
 
 class ServedCity:
@@ -94,7 +100,7 @@ def _settings(directory: DataDirectory) -> Settings:
 
 
 async def _open_always(parts: CityParts) -> None:
-    """A desk that is open day and night at the office whose staff the cast plays, and its slots."""
+    """A desk that is open day and night, at the office whose staff the cast plays; soon with a slot every minute."""
     service = desks.Service(
         service_id=desks.service_id_of(ALWAYS_OPEN),
         slug=ALWAYS_OPEN,
@@ -107,9 +113,33 @@ async def _open_always(parts: CityParts) -> None:
     desk = desks.Desk(
         office_id=desks.office_id_of(DESK_OFFICE),
         service_id=service.service_id,
-        slot_minutes=5,
-        places=50,
+        slot_minutes=30,
+        places=20,
         openings=tuple(desks.Opening(weekday, hour(0, 0), hour(23, 59)) for weekday in range(7)),
     )
     await offering.plant(parts.db, services=[service], desks=[desk])
     await offering.offer_ahead(parts.db, parts.clock)
+    if _day(parts.clock.now() + SOON) != _day(parts.clock.now()):
+        await asyncio.sleep(SOON.total_seconds())  # a day that is as good as over: nobody could come today any more
+    await offering.offer(parts.db, list(_every_minute(desk, parts.clock.now())))
+
+
+def _every_minute(desk: desks.Desk, now: datetime) -> Iterator[desks.Slot]:
+    """Slots of today that begin soon, one after the other."""
+    minute = timedelta(minutes=1)
+    first = in_shanghai(now).replace(second=0, microsecond=0) + SOON
+    for starts_at in (first + nth * minute for nth in range(SOON_SLOTS)):
+        if _day(starts_at) == _day(now):
+            yield desks.Slot(
+                slot_id=desks.slot_id_of(desk.office_id, desk.service_id, starts_at),
+                office_id=desk.office_id,
+                service_id=desk.service_id,
+                district=DESK_DISTRICT,
+                starts_at=starts_at,
+                ends_at=starts_at + minute,
+                places=desk.places,
+            )
+
+
+def _day(moment: datetime) -> date:
+    return in_shanghai(moment).date()

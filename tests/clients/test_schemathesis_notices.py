@@ -40,6 +40,7 @@ class Faulty(BaseHTTPRequestHandler):
     """Does at each path what its description does not say."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = 64 * 1024  # an answer in one piece: two would wait for each other, 40 ms
 
     def do_GET(self) -> None:
         proved = self.headers.get("Authorization") == f"Bearer {TOKEN}"
