@@ -85,9 +85,10 @@ class RunningCity:
             self.process.wait()
             raise
 
-    async def play_journey(self, url: str | None = None) -> str:
+    async def play_journey(self, url: str | None = None, *, phone: str | None = None) -> str:
         """`./run journey` against this city, in a process that knows its address and nothing else; what it said."""
         words = [sys.executable, "-P", "-m", "city", "journey", "--url", url or self.url, "--quiet"]
+        words += [] if phone is None else ["--phone", phone]
         playing = await asyncio.create_subprocess_exec(
             *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env=_bare(), cwd="/"
         )

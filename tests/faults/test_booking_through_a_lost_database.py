@@ -39,7 +39,7 @@ async def test_connections_killed_in_the_middle_cost_no_place_and_double_none(db
             await asyncio.sleep(0.004)
             await killer.fetch(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
             )
 
     *answers, _ = await asyncio.gather(*(insist() for _ in range(3 * PLACES)), kill())

@@ -13,7 +13,10 @@ import pytest
 from kernel.db import Database, DatabaseAway, OutcomeUnknown, RolledBack, connect, listen
 
 AWAY_OFTEN = 60
-KILL = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> $1"
+KILL = (
+    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> $1 AND backend_type = 'client backend'"
+)
 
 
 @pytest.fixture

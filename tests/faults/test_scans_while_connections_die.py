@@ -42,7 +42,7 @@ async def test_every_code_is_good_once_though_connections_are_cut(
         for _ in range(12):
             await admin.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
             )
             await asyncio.sleep(0.01)
 

@@ -16,7 +16,10 @@ from tests.builders_notifications import PHONE
 MESSAGES = 40
 KILLS = 150
 KILLED_EVERY_SECONDS = 0.001
-KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> $1"
+KILL = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> $1 AND backend_type = 'client backend'"
+)
 
 
 async def test_connections_killed_while_it_carries_lose_no_sms_and_double_none(

@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--url", help="the city to play in (default: the one that runs here; if none does, one that is thrown away)"
     )
+    parser.add_argument("--phone", help="the demo resident who plays it (default: any, another one each time)")
     told = parser.add_mutually_exclusive_group()
     told.add_argument("--quiet", action="store_true", help="print the acts alone, and what broke")
     told.add_argument("--json", action="store_true", help="print one JSON line for each step")
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     with _city(args) as url:
         began = time.monotonic()
         try:
-            asyncio.run(playing.play(url, story))
+            asyncio.run(playing.play(url, story, phone=args.phone))
         except Broken as broken:
             _conclude(args, story, time.monotonic() - began, broken)
             return 1

@@ -19,19 +19,22 @@ from city.journey.telling import Broken, Story
 from gateway.demo.cast import Cast
 
 
-async def play(url: str, story: Story) -> None:
-    """Play the whole journey against the city at `url`. Raises Broken at the first broken promise, CityAway."""
+async def play(url: str, story: Story, *, phone: str | None = None) -> None:
+    """Play the whole journey against the city at `url`, as the resident with `phone` or as anybody.
+
+    Raises Broken at the first broken promise, CityAway, and CannotStart when nobody has that phone.
+    """
     async with open_http() as http:
         city = Caller(http, url, story)
         answer = await city.ask("GET", "/demo/cast", status=None)
         if answer.status != 200:
             raise Broken("the city was started as a demo, and says who can be played", "200", answer.words())
-        await play_with(Stage(story, city, msgspec.convert(answer.content, Cast)))
+        await play_with(Stage(story, city, msgspec.convert(answer.content, Cast)), phone)
 
 
-async def play_with(stage: Stage) -> None:
+async def play_with(stage: Stage, phone: str | None = None) -> None:
     """One person's way through all acts; what one act hands out, the later ones need."""
-    person, since = somebody(stage.cast), now()
+    person, since = somebody(stage.cast, phone), now()
     issued = await issuing.play(stage, person)
     me = await signing_in.play(stage, person)
     codes = await showing.play(stage, person, me, issued)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from city.errors import CannotStart
 from city.journey.calling import Caller, until
 from city.journey.telling import Broken, Story
 from gateway.demo.cast import Cast, PlayedClient, PlayedPerson
@@ -98,9 +99,15 @@ class Issued(msgspec.Struct, frozen=True):
     department: PlayedClient
 
 
-def somebody(cast: Cast) -> PlayedPerson:
-    """Any resident: bounds on codes and checks are kept per phone, so journeys take turns."""
-    return secrets.choice(cast.residents)
+def somebody(cast: Cast, phone: str | None) -> PlayedPerson:
+    """The resident with this phone, or any: bounds on codes and checks are kept per phone, so journeys take turns.
+
+    Raises CannotStart for a phone nobody in the cast has.
+    """
+    found = [one for one in cast.residents if phone in (None, one.phone)]
+    if not found:
+        raise CannotStart("Nobody in this city's cast has that phone.", "GET /demo/cast names who can be played.")
+    return secrets.choice(found)
 
 
 def now() -> datetime:
