@@ -13,7 +13,7 @@ import msgspec
 from city import environment, locating
 from city.accounts import Account
 from city.asking import is_free, url_of
-from city.data_directory import Address, DataDirectory, check_room, check_version, claimed, empty
+from city.data_directory import Address, CityRecord, DataDirectory, check_room, check_version, claimed, empty
 from city.embedded import clear_sockets, end_leftovers, prepare
 from city.errors import CannotStart
 from city.in_use import hold_environment
@@ -124,6 +124,8 @@ def _prepare_place(plan: Plan, progress: Progress) -> None:
     check_room(plan.directory)
     end_leftovers(plan.directory)
     _check_ports(plan)
+    if plan.directory.record() is None:  # from here on it is a city's folder, also when both servers are somebody's own
+        plan.directory.write_record(CityRecord(uid=os.geteuid()))
 
 
 def _refuse_to_lose_keys(plan: Plan) -> None:
