@@ -9,7 +9,7 @@ import secrets
 import time
 
 from city.bench.acting import device_tokens, lua_list
-from city.bench.floors import cpu_of, read_by_key, redis_get
+from city.bench.floors import cpu_of, durable_use, proved_token, read_by_key, redis_get
 from city.bench.measuring import Round
 from city.bench.queries import count_valid_uses
 from city.bench.rig import Rig
@@ -122,6 +122,8 @@ class Verify:
             "a binding got from Redis, alone": rig.do(redis_get(rig)),
             "unsealing a binding": cpu_of(lambda: sealer.unseal(sealed, b"place")),
             "a certificate read by key, alone": rig.do(read_by_key(rig, keys)),
+            "a use recorded durably, alone": rig.do(durable_use(rig, keys)),
+            "a token's signature, once in its ten minutes": proved_token(rig, next(iter(self._tokens.values()))[0]),
         }
 
 
