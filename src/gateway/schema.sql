@@ -396,7 +396,10 @@ CREATE TABLE wallet.certificate (
     valid_until date,
     issued_at timestamp with time zone NOT NULL,
     attributes bytea NOT NULL,
+    status_list integer,
+    status_index integer,
     CONSTRAINT certificate_pkey PRIMARY KEY (person_id, certificate_id),
+    CONSTRAINT a_place_has_two_parts CHECK ((status_list IS NULL) = (status_index IS NULL)),
     CONSTRAINT certificate_is_of_last_check CHECK (is_of_last),
     CONSTRAINT certificate_version_check CHECK (version >= 1 AND version <= 999),
     CONSTRAINT valid_from_before_until CHECK (valid_until IS NULL OR valid_from <= valid_until)
@@ -446,6 +449,20 @@ CREATE TABLE wallet.device (
 );
 COMMENT ON TABLE wallet.device IS 'Scanners and counters of a venue. distribution: reference';
 
+CREATE TABLE wallet.finding (
+    venue_id uuid NOT NULL,
+    finding_id uuid NOT NULL,
+    sort text NOT NULL,
+    device_id uuid NOT NULL,
+    use_id uuid NOT NULL,
+    scenario_code text NOT NULL,
+    scanned_at timestamp with time zone NOT NULL,
+    found_at timestamp with time zone NOT NULL,
+    CONSTRAINT finding_pkey PRIMARY KEY (venue_id, finding_id),
+    CONSTRAINT finding_sort_check CHECK (sort = ANY (ARRAY['double_use'::text, 'late_revocation'::text, 'late_suspension'::text, 'mandate_ended'::text]))
+);
+COMMENT ON TABLE wallet.finding IS 'What was found out later about a scan made without network. distribution: venue_id';
+
 CREATE TABLE wallet.identifier (
     identifier_digest bytea NOT NULL,
     person_id uuid NOT NULL,
@@ -460,8 +477,11 @@ CREATE TABLE wallet.issuer (
     department_id uuid NOT NULL,
     name_zh text NOT NULL,
     name_en text NOT NULL,
+    sort text DEFAULT 'department'::text NOT NULL,
+    accredited_until date,
     CONSTRAINT issuer_pkey PRIMARY KEY (issuer_code),
-    CONSTRAINT issuer_issuer_code_check CHECK (issuer_code ~ '^([0-9A-Z]{18}|[0-9]{12}|[0-9]{9}|[0-9]{6})$'::text)
+    CONSTRAINT issuer_issuer_code_check CHECK (issuer_code ~ '^([0-9A-Z]{18}|[0-9]{12}|[0-9]{9}|[0-9]{6})$'::text),
+    CONSTRAINT issuer_sort_check CHECK (sort = ANY (ARRAY['department'::text, 'association'::text, 'assessor'::text, 'school'::text]))
 );
 COMMENT ON TABLE wallet.issuer IS 'Who may issue, by credit code or region code (GB/T 36904). distribution: reference';
 
@@ -484,6 +504,38 @@ CREATE TABLE wallet.issuer_reference (
 );
 COMMENT ON TABLE wallet.issuer_reference IS 'What an issuer asked for under its own reference, so that asking again issues nothing new. distribution: reference_digest';
 
+CREATE TABLE wallet.issuing_load (
+    load_id uuid NOT NULL,
+    department_id uuid NOT NULL,
+    state text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    touched_at timestamp with time zone NOT NULL,
+    lines_read bigint NOT NULL,
+    issued bigint NOT NULL,
+    known bigint NOT NULL,
+    refused bigint NOT NULL,
+    CONSTRAINT issuing_load_pkey PRIMARY KEY (load_id),
+    CONSTRAINT every_line_is_counted CHECK (lines_read = (issued + known + refused)),
+    CONSTRAINT issuing_load_issued_check CHECK (issued >= 0),
+    CONSTRAINT issuing_load_known_check CHECK (known >= 0),
+    CONSTRAINT issuing_load_lines_read_check CHECK (lines_read >= 0),
+    CONSTRAINT issuing_load_refused_check CHECK (refused >= 0),
+    CONSTRAINT issuing_load_state_check CHECK (state = ANY (ARRAY['open'::text, 'finished'::text]))
+);
+COMMENT ON TABLE wallet.issuing_load IS 'How far a load of certificates has come. distribution: load_id';
+
+CREATE TABLE wallet.issuing_refusal (
+    load_id uuid NOT NULL,
+    line bigint NOT NULL,
+    reference bytea,
+    code text NOT NULL,
+    detail text NOT NULL,
+    field text,
+    CONSTRAINT issuing_refusal_pkey PRIMARY KEY (load_id, line),
+    CONSTRAINT issuing_refusal_line_check CHECK (line >= 1)
+);
+COMMENT ON TABLE wallet.issuing_refusal IS 'Lines of a load that were refused, and why; the issuer''s reference sealed. distribution: load_id';
+
 CREATE TABLE wallet.kind (
     kind_code text NOT NULL,
     name_zh text NOT NULL,
@@ -492,13 +544,159 @@ CREATE TABLE wallet.kind (
     valid_days integer,
     face_colour text NOT NULL,
     layout text NOT NULL,
+    organ_zh text DEFAULT ''::text NOT NULL,
+    organ_en text DEFAULT ''::text NOT NULL,
+    face text[] DEFAULT '{}'::text[] NOT NULL,
+    predicates jsonb DEFAULT '[]'::jsonb NOT NULL,
+    is_offline boolean DEFAULT true NOT NULL,
+    is_printable boolean DEFAULT false NOT NULL,
     CONSTRAINT kind_pkey PRIMARY KEY (kind_code),
     CONSTRAINT kind_fields_check CHECK (jsonb_typeof(fields) = 'array'::text),
     CONSTRAINT kind_kind_code_check CHECK (kind_code ~ '^[0-9A-Z]{18}[0-9]{3}$'::text),
     CONSTRAINT kind_layout_check CHECK (layout = ANY (ARRAY['card'::text, 'booklet'::text, 'sheet'::text])),
+    CONSTRAINT kind_predicates_check CHECK (jsonb_typeof(predicates) = 'array'::text),
     CONSTRAINT kind_valid_days_check CHECK (valid_days >= 1)
 );
 COMMENT ON TABLE wallet.kind IS 'Kinds of certificates and the attributes each carries. distribution: reference';
+
+CREATE TABLE wallet.ledger_checkpoint (
+    size bigint NOT NULL,
+    root bytea NOT NULL,
+    note text NOT NULL,
+    signed_at timestamp with time zone NOT NULL,
+    CONSTRAINT ledger_checkpoint_pkey PRIMARY KEY (size),
+    CONSTRAINT ledger_checkpoint_root_check CHECK (length(root) = 32),
+    CONSTRAINT ledger_checkpoint_size_check CHECK (size >= 0)
+);
+COMMENT ON TABLE wallet.ledger_checkpoint IS 'Signed sizes and roots of the log (C2SP tlog-checkpoint). distribution: local';
+
+CREATE TABLE wallet.ledger_erasure (
+    commitment bytea NOT NULL,
+    tombstone bytea NOT NULL,
+    salt bytea NOT NULL,
+    reason text NOT NULL,
+    erased_at timestamp with time zone NOT NULL,
+    CONSTRAINT ledger_erasure_pkey PRIMARY KEY (commitment),
+    CONSTRAINT ledger_erasure_commitment_check CHECK (length(commitment) = 32),
+    CONSTRAINT ledger_erasure_salt_check CHECK (length(salt) = 32),
+    CONSTRAINT ledger_erasure_tombstone_check CHECK (length(tombstone) = 32)
+);
+COMMENT ON TABLE wallet.ledger_erasure IS 'Records whose bodies were erased, and the leaf of the log that says so. distribution: commitment';
+
+CREATE TABLE wallet.ledger_head (
+    head_id smallint NOT NULL,
+    size bigint NOT NULL,
+    frontier bytea NOT NULL,
+    CONSTRAINT ledger_head_pkey PRIMARY KEY (head_id),
+    CONSTRAINT ledger_head_head_id_check CHECK (head_id = 1),
+    CONSTRAINT ledger_head_size_check CHECK (size >= 0)
+);
+COMMENT ON TABLE wallet.ledger_head IS 'The right edge of the log; whoever appends holds its row. distribution: local';
+
+CREATE TABLE wallet.ledger_leaf (
+    log_index bigint NOT NULL,
+    commitment bytea NOT NULL,
+    CONSTRAINT ledger_leaf_pkey PRIMARY KEY (log_index),
+    CONSTRAINT ledger_leaf_commitment_check CHECK (length(commitment) = 32),
+    CONSTRAINT ledger_leaf_log_index_check CHECK (log_index >= 0)
+);
+COMMENT ON TABLE wallet.ledger_leaf IS 'The log: a salted commitment to each record, in order. distribution: log_index';
+
+CREATE TABLE wallet.ledger_pending (
+    bucket integer NOT NULL,
+    entry_id uuid NOT NULL,
+    commitment bytea NOT NULL,
+    CONSTRAINT ledger_pending_pkey PRIMARY KEY (bucket, entry_id),
+    CONSTRAINT ledger_pending_bucket_check CHECK (bucket >= 0 AND bucket <= 63),
+    CONSTRAINT ledger_pending_commitment_check CHECK (length(commitment) = 32)
+);
+COMMENT ON TABLE wallet.ledger_pending IS 'Records that the log does not hold yet. distribution: bucket';
+
+CREATE TABLE wallet.ledger_position (
+    commitment bytea NOT NULL,
+    log_index bigint NOT NULL,
+    CONSTRAINT ledger_position_pkey PRIMARY KEY (commitment),
+    CONSTRAINT ledger_position_commitment_check CHECK (length(commitment) = 32)
+);
+COMMENT ON TABLE wallet.ledger_position IS 'Where in the log a commitment stands. distribution: commitment';
+
+CREATE TABLE wallet.ledger_tile (
+    level smallint NOT NULL,
+    tile bigint NOT NULL,
+    hashes bytea NOT NULL,
+    CONSTRAINT ledger_tile_pkey PRIMARY KEY (level, tile),
+    CONSTRAINT ledger_tile_hashes_check CHECK (length(hashes) >= 32 AND length(hashes) <= 8192 AND (length(hashes) % 32) = 0),
+    CONSTRAINT ledger_tile_level_check CHECK (level >= 0),
+    CONSTRAINT ledger_tile_tile_check CHECK (tile >= 0)
+);
+COMMENT ON TABLE wallet.ledger_tile IS 'Hashes of whole subtrees of the log, 256 to a tile. distribution: local';
+
+CREATE TABLE wallet.mandate (
+    person_id uuid NOT NULL,
+    mandate_id uuid NOT NULL,
+    agent_person_id uuid NOT NULL,
+    basis text NOT NULL,
+    kind_codes text[],
+    scenario_codes text[],
+    starts_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    made_by text NOT NULL,
+    revoked_at timestamp with time zone,
+    revoked_by text,
+    CONSTRAINT mandate_pkey PRIMARY KEY (person_id, mandate_id),
+    CONSTRAINT a_mandate_ends CHECK (starts_at < expires_at),
+    CONSTRAINT mandate_basis_check CHECK (basis = ANY (ARRAY['granted'::text, 'guardian'::text])),
+    CONSTRAINT mandate_kind_codes_check CHECK (cardinality(kind_codes) >= 1),
+    CONSTRAINT mandate_scenario_codes_check CHECK (cardinality(scenario_codes) >= 1),
+    CONSTRAINT nobody_is_their_own_agent CHECK (person_id <> agent_person_id),
+    CONSTRAINT revoked_by_somebody CHECK ((revoked_at IS NULL) = (revoked_by IS NULL))
+);
+COMMENT ON TABLE wallet.mandate IS 'Who may show this person''s certificates, which and until when. distribution: person';
+
+CREATE TABLE wallet.mandate_held (
+    person_id uuid NOT NULL,
+    mandate_id uuid NOT NULL,
+    holder_person_id uuid NOT NULL,
+    CONSTRAINT mandate_held_pkey PRIMARY KEY (person_id, mandate_id)
+);
+COMMENT ON TABLE wallet.mandate_held IS 'Which mandates this person holds for others. distribution: person';
+
+CREATE TABLE wallet.mandate_reference (
+    reference_digest bytea NOT NULL,
+    body_digest bytea NOT NULL,
+    person_id uuid NOT NULL,
+    mandate_id uuid NOT NULL,
+    CONSTRAINT mandate_reference_pkey PRIMARY KEY (reference_digest),
+    CONSTRAINT mandate_reference_body_digest_check CHECK (length(body_digest) = 32),
+    CONSTRAINT mandate_reference_reference_digest_check CHECK (length(reference_digest) = 32)
+);
+COMMENT ON TABLE wallet.mandate_reference IS 'Guardianships that a department told us under its own reference. distribution: reference_digest';
+
+CREATE TABLE wallet.proof (
+    proof_hash bytea NOT NULL,
+    person_id uuid NOT NULL,
+    certificate_id uuid NOT NULL,
+    printed_at timestamp with time zone NOT NULL,
+    CONSTRAINT proof_pkey PRIMARY KEY (proof_hash),
+    CONSTRAINT proof_proof_hash_check CHECK (length(proof_hash) = 32)
+);
+COMMENT ON TABLE wallet.proof IS 'Which certificate a printed proof stands for, by its code. distribution: proof_hash';
+
+CREATE TABLE wallet.register_entry (
+    entry_digest bytea NOT NULL,
+    body_digest bytea NOT NULL,
+    issuer_code text NOT NULL,
+    person_id uuid NOT NULL,
+    certificate_id uuid NOT NULL,
+    revision bigint NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT register_entry_pkey PRIMARY KEY (entry_digest),
+    CONSTRAINT register_entry_body_digest_check CHECK (length(body_digest) = 32),
+    CONSTRAINT register_entry_entry_digest_check CHECK (length(entry_digest) = 32),
+    CONSTRAINT register_entry_revision_check CHECK (revision >= 0)
+);
+COMMENT ON TABLE wallet.register_entry IS 'Which certificate stands for an entry of an issuer''s own register now. distribution: entry_digest';
 
 CREATE TABLE wallet.scenario (
     scenario_code text NOT NULL,
@@ -529,6 +727,78 @@ CREATE TABLE wallet.scenario_field (
 );
 COMMENT ON TABLE wallet.scenario_field IS 'Which fields of which kind a scenario may see. distribution: reference';
 
+CREATE TABLE wallet.status_change (
+    list_id integer NOT NULL,
+    change_id uuid NOT NULL,
+    CONSTRAINT status_change_pkey PRIMARY KEY (list_id, change_id)
+);
+COMMENT ON TABLE wallet.status_change IS 'Changes that no published list shows yet. distribution: list_id';
+
+CREATE TABLE wallet.status_entry (
+    list_id integer NOT NULL,
+    idx integer NOT NULL,
+    certificate_id uuid NOT NULL,
+    value smallint NOT NULL,
+    CONSTRAINT status_entry_pkey PRIMARY KEY (list_id, idx),
+    CONSTRAINT status_entry_idx_check CHECK (idx >= 0 AND idx <= 1048575),
+    CONSTRAINT status_entry_value_check CHECK (value >= 0 AND value <= 2)
+);
+CREATE INDEX status_entry_not_valid ON wallet.status_entry USING btree (list_id, idx) WHERE value <> 0;
+COMMENT ON TABLE wallet.status_entry IS 'Whose index it is and what stands there: 0 valid, 1 invalid, 2 suspended. distribution: list_id';
+
+CREATE TABLE wallet.status_list (
+    list_id integer NOT NULL,
+    taken integer NOT NULL,
+    seed bytea NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    CONSTRAINT status_list_pkey PRIMARY KEY (list_id),
+    CONSTRAINT status_list_list_id_check CHECK (list_id >= 0),
+    CONSTRAINT status_list_taken_check CHECK (taken >= 0 AND taken <= 1048576)
+);
+COMMENT ON TABLE wallet.status_list IS 'How many indexes of a status list are taken, and the sealed seed of their order. distribution: list_id';
+
+CREATE TABLE wallet.status_publication (
+    list_id integer NOT NULL,
+    built_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    key_id text NOT NULL,
+    jwt text NOT NULL,
+    cwt bytea NOT NULL,
+    CONSTRAINT status_publication_pkey PRIMARY KEY (list_id)
+);
+COMMENT ON TABLE wallet.status_publication IS 'The status list as it is published, in both forms. distribution: list_id';
+
+CREATE TABLE wallet.trusted_city (
+    issuer text NOT NULL,
+    region_code text NOT NULL,
+    name_zh text NOT NULL,
+    name_en text NOT NULL,
+    roots jsonb NOT NULL,
+    kinds jsonb NOT NULL,
+    list_url text,
+    trust_list text,
+    seq bigint,
+    read_at timestamp with time zone,
+    withdrawn_at timestamp with time zone,
+    CONSTRAINT trusted_city_pkey PRIMARY KEY (issuer),
+    CONSTRAINT a_list_has_a_number CHECK ((trust_list IS NULL) = (seq IS NULL)),
+    CONSTRAINT trusted_city_issuer_check CHECK (length(issuer) >= 1 AND length(issuer) <= 200),
+    CONSTRAINT trusted_city_kinds_check CHECK (jsonb_typeof(kinds) = 'object'::text),
+    CONSTRAINT trusted_city_region_code_check CHECK (region_code ~ '^[0-9]{6}$'::text),
+    CONSTRAINT trusted_city_roots_check CHECK (jsonb_typeof(roots) = 'array'::text)
+);
+COMMENT ON TABLE wallet.trusted_city IS 'Cities whose certificates are recognised here (互认), and their trust lists as they were signed. distribution: reference';
+
+CREATE TABLE wallet.trusted_status (
+    issuer text NOT NULL,
+    uri text NOT NULL,
+    token text NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT trusted_status_pkey PRIMARY KEY (issuer, uri)
+);
+COMMENT ON TABLE wallet.trusted_status IS 'Status lists of trusted cities, as they were signed. distribution: reference';
+
 CREATE TABLE wallet.use (
     person_id uuid NOT NULL,
     code_hash bytea NOT NULL,
@@ -543,11 +813,18 @@ CREATE TABLE wallet.use (
     route text NOT NULL,
     outcome text NOT NULL,
     fields text[] NOT NULL,
+    mandate_id uuid,
+    agent_person_id uuid,
+    flags text[] DEFAULT '{}'::text[] NOT NULL,
+    recorded_at timestamp with time zone,
+    salt bytea,
     CONSTRAINT use_pkey PRIMARY KEY (person_id, code_hash),
+    CONSTRAINT an_agent_has_a_mandate CHECK ((mandate_id IS NULL) = (agent_person_id IS NULL)),
     CONSTRAINT only_a_yes_gives_fields CHECK (outcome = 'valid'::text OR cardinality(fields) = 0),
     CONSTRAINT use_code_hash_check CHECK (length(code_hash) = 32),
-    CONSTRAINT use_outcome_check CHECK (outcome = ANY (ARRAY['valid'::text, 'revoked'::text, 'suspended'::text, 'superseded'::text, 'not_yet_valid'::text, 'certificate_expired'::text])),
-    CONSTRAINT use_route_check CHECK (route = ANY (ARRAY['code'::text, 'ask'::text]))
+    CONSTRAINT use_outcome_known CHECK (outcome = ANY (ARRAY['valid'::text, 'revoked'::text, 'suspended'::text, 'superseded'::text, 'not_yet_valid'::text, 'certificate_expired'::text, 'mandate_ended'::text])),
+    CONSTRAINT use_route_known CHECK (route = ANY (ARRAY['code'::text, 'ask'::text, 'offline'::text, 'paper'::text])),
+    CONSTRAINT use_salt_check CHECK (length(salt) = 32)
 );
 CREATE INDEX use_by_time ON wallet.use USING btree (person_id, used_at DESC, code_hash DESC);
 COMMENT ON TABLE wallet.use IS 'Who saw which fields of whom, when and for what. distribution: person';
@@ -565,10 +842,57 @@ CREATE TABLE wallet.venue (
 );
 COMMENT ON TABLE wallet.venue IS 'Organisations that verify certificates. distribution: reference';
 
+CREATE TABLE wallet.venue_application (
+    application_id uuid NOT NULL,
+    secret_digest bytea NOT NULL,
+    body_digest bytea NOT NULL,
+    organisation jsonb NOT NULL,
+    contact bytea NOT NULL,
+    wanted jsonb NOT NULL,
+    device jsonb NOT NULL,
+    state text NOT NULL,
+    filed_at timestamp with time zone NOT NULL,
+    decided_at timestamp with time zone,
+    decided_by text,
+    reason text,
+    venue_id uuid,
+    device_id uuid,
+    CONSTRAINT venue_application_pkey PRIMARY KEY (application_id),
+    CONSTRAINT approved_is_a_venue CHECK ((state = 'approved'::text) = (venue_id IS NOT NULL AND device_id IS NOT NULL)),
+    CONSTRAINT decided_when_not_filed CHECK ((state = 'filed'::text) = (decided_at IS NULL)),
+    CONSTRAINT venue_application_body_digest_check CHECK (length(body_digest) = 32),
+    CONSTRAINT venue_application_secret_digest_check CHECK (length(secret_digest) = 32),
+    CONSTRAINT venue_application_state_check CHECK (state = ANY (ARRAY['filed'::text, 'approved'::text, 'rejected'::text, 'withdrawn'::text]))
+);
+CREATE INDEX venue_application_by_state ON wallet.venue_application USING btree (state, filed_at);
+COMMENT ON TABLE wallet.venue_application IS 'Organisations that ask to verify; the contact sealed. distribution: application_id';
+
+CREATE TABLE wallet.venue_quota (
+    venue_id uuid NOT NULL,
+    scenario_code text NOT NULL,
+    day date NOT NULL,
+    taken integer NOT NULL,
+    CONSTRAINT venue_quota_pkey PRIMARY KEY (venue_id, scenario_code, day),
+    CONSTRAINT venue_quota_taken_check CHECK (taken >= 0)
+);
+COMMENT ON TABLE wallet.venue_quota IS 'How many looks a venue with a quota has taken on a day. distribution: venue_id';
+
 CREATE TABLE wallet.venue_scenario (
     venue_id uuid NOT NULL,
     scenario_code text NOT NULL,
-    CONSTRAINT venue_scenario_pkey PRIMARY KEY (venue_id, scenario_code)
+    grants jsonb,
+    days smallint DEFAULT 127 NOT NULL,
+    opens_minute smallint,
+    closes_minute smallint,
+    quota_per_day integer,
+    granted_until date,
+    CONSTRAINT venue_scenario_pkey PRIMARY KEY (venue_id, scenario_code),
+    CONSTRAINT hours_have_two_ends CHECK ((opens_minute IS NULL) = (closes_minute IS NULL)),
+    CONSTRAINT venue_scenario_closes_minute_check CHECK (closes_minute >= 1 AND closes_minute <= 1440),
+    CONSTRAINT venue_scenario_days_check CHECK (days >= 1 AND days <= 127),
+    CONSTRAINT venue_scenario_grants_check CHECK (jsonb_typeof(grants) = 'object'::text),
+    CONSTRAINT venue_scenario_opens_minute_check CHECK (opens_minute >= 0 AND opens_minute <= 1439),
+    CONSTRAINT venue_scenario_quota_per_day_check CHECK (quota_per_day >= 1)
 );
 COMMENT ON TABLE wallet.venue_scenario IS 'Which scenarios an operator granted a venue. distribution: reference';
 
@@ -756,6 +1080,7 @@ ALTER TABLE wallet.issuer_kind ADD CONSTRAINT issuer_kind_kind_code_fkey FOREIGN
 ALTER TABLE wallet.scenario ADD CONSTRAINT scenario_scenario_code_edition_fkey FOREIGN KEY (scenario_code, edition) REFERENCES wallet.scenario_edition(scenario_code, edition);
 ALTER TABLE wallet.scenario_field ADD CONSTRAINT scenario_field_kind_code_fkey FOREIGN KEY (kind_code) REFERENCES wallet.kind(kind_code);
 ALTER TABLE wallet.scenario_field ADD CONSTRAINT scenario_field_scenario_code_fkey FOREIGN KEY (scenario_code) REFERENCES wallet.scenario(scenario_code);
+ALTER TABLE wallet.trusted_status ADD CONSTRAINT trusted_status_issuer_fkey FOREIGN KEY (issuer) REFERENCES wallet.trusted_city(issuer);
 ALTER TABLE wallet.venue_scenario ADD CONSTRAINT venue_scenario_scenario_code_fkey FOREIGN KEY (scenario_code) REFERENCES wallet.scenario(scenario_code);
 ALTER TABLE wallet.venue_scenario ADD CONSTRAINT venue_scenario_venue_id_fkey FOREIGN KEY (venue_id) REFERENCES wallet.venue(venue_id);
 ALTER TABLE gateway.account_chat ADD CONSTRAINT account_chat_account_id_fkey FOREIGN KEY (account_id) REFERENCES gateway.account(account_id);

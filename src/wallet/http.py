@@ -45,11 +45,14 @@ def open_ask(token: FromPath[str]) -> str:
     return _ASK_PAGE
 
 
-_PUBLIC: list[HTTPRouteHandler] = [open_code, open_ask]
-HANDLERS: Handlers = {
-    Audience.PUBLIC: _PUBLIC,
-    **residents.HANDLERS,
-    **venues.HANDLERS,
-    **departments.HANDLERS,
-    **operators.HANDLERS,
-}
+def merged(*parts: Handlers) -> Handlers:
+    """The handlers of several parts, by audience."""
+    together: dict[Audience, list[HTTPRouteHandler]] = {}
+    for part in parts:
+        for audience, handlers in part.items():
+            together.setdefault(audience, []).extend(handlers)
+    return together
+
+
+_PUBLIC: Handlers = {Audience.PUBLIC: [open_code, open_ask]}
+HANDLERS = merged(_PUBLIC, residents.HANDLERS, venues.HANDLERS, departments.HANDLERS, operators.HANDLERS)

@@ -8,7 +8,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from kernel.clock import in_shanghai
-from kernel.ids import AskId, CertificateId, DepartmentId, DeviceId, PersonId, UseId, VenueId
+from kernel.ids import CertificateId, DepartmentId, DeviceId, PersonId, UseId, VenueId
+from wallet.predicates import Predicate
 
 IDENTIFIER_FIELD = "identifier"
 """The field under which a scenario may permit the GB/T 36904 identifier itself; no kind declares it."""
@@ -61,7 +62,12 @@ class Field(Struct, frozen=True):
 
 
 class Kind(Struct, frozen=True):
-    """A kind of certificate. `valid_days` is the rule for its length of life; None: until revoked."""
+    """A kind of certificate, an entry of the catalogue in the manner of GB/T 36902.
+
+    `valid_days` is the rule for its length of life; None: until revoked. `organ` is the issuing organ, `face` names the
+    fields that stand on the card's face, in order. `is_offline`: may be shown without network; `is_printable`: may be
+    printed as a proof.
+    """
 
     kind_code: str
     name: Words
@@ -69,19 +75,37 @@ class Kind(Struct, frozen=True):
     valid_days: int | None
     face_colour: str
     layout: str
+    organ: Words = Words("", "")
+    face: tuple[str, ...] = ()
+    predicates: tuple[Predicate, ...] = ()
+    is_offline: bool = True
+    is_printable: bool = False
 
     def label_zh(self, field_name: str) -> str:
         """What people call a field of this kind."""
-        return next((field.label_zh for field in self.fields if field.name == field_name), "证照标识")
+        labels = {field.name: field.label_zh for field in self.fields}
+        labels |= {predicate.name: predicate.label_zh for predicate in self.predicates}
+        return labels.get(field_name, "证照标识")
+
+
+class IssuerSort(StrEnum):
+    """What an issuer is. All but departments are accredited by an operator (非政府部门颁发的证照)."""
+
+    DEPARTMENT = "department"
+    ASSOCIATION = "association"
+    ASSESSOR = "assessor"
+    SCHOOL = "school"
 
 
 class Issuer(Struct, frozen=True):
-    """Who issues, and for which kinds it is entitled."""
+    """Who issues, and for which kinds it is entitled; until which day, where it was accredited for a time."""
 
     issuer_code: str
     department_id: DepartmentId
     name: Words
     kind_codes: frozenset[str]
+    sort: IssuerSort = IssuerSort.DEPARTMENT
+    accredited_until: date | None = None
 
 
 class Scenario(Struct, frozen=True):
@@ -97,8 +121,30 @@ class Scenario(Struct, frozen=True):
     grants: Mapping[str, tuple[str, ...]]
 
 
+EVERY_DAY = 0b111_1111
+
+
+class Terms(Struct, frozen=True):
+    """Under which terms a venue was granted a scenario.
+
+    `grants` narrows the kinds and fields (None: all the scenario's). `days` has a bit for each day of the week, Monday
+    the lowest; from `opens_minute` to `closes_minute`, minutes after midnight in the city (None: all day; past midnight
+    when it closes before it opens). `quota_per_day` is looks a day; `granted_until` the last day.
+    """
+
+    grants: Mapping[str, tuple[str, ...]] | None = None
+    days: int = EVERY_DAY
+    opens_minute: int | None = None
+    closes_minute: int | None = None
+    quota_per_day: int | None = None
+    granted_until: date | None = None
+
+
+NO_TERMS = Terms()
+
+
 class Venue(Struct, frozen=True):
-    """An organisation that verifies, and the scenarios an operator granted it."""
+    """An organisation that verifies, and the scenarios an operator granted it; `terms` has those with special ones."""
 
     venue_id: VenueId
     sort: str
@@ -107,6 +153,7 @@ class Venue(Struct, frozen=True):
     district: str
     address: str
     scenario_codes: frozenset[str]
+    terms: Mapping[str, Terms] = {}
 
 
 class Device(Struct, frozen=True):
@@ -180,8 +227,19 @@ class Certificate(Struct, frozen=True):
         )
 
 
+class ShownBeside(Struct, frozen=True, array_like=True):
+    """A further certificate of the same person shown with the same code."""
+
+    certificate_id: CertificateId
+    kind_code: str
+    fields: tuple[str, ...]
+
+
 class OpenedCode(Struct, frozen=True, array_like=True):
-    """What a code was bound to when it was minted, found sealed by us under the code's own hash."""
+    """What a code was bound to when it was minted, found sealed by us under the code's own hash.
+
+    `beside` has the further certificates it shows. With a mandate, `agent_person_id` is who shows them for the person.
+    """
 
     certificate_id: CertificateId
     person_id: PersonId
@@ -190,6 +248,8 @@ class OpenedCode(Struct, frozen=True, array_like=True):
     fields: tuple[str, ...]
     shown_at: datetime
     mandate_id: UUID | None = None
+    agent_person_id: PersonId | None = None
+    beside: tuple[ShownBeside, ...] = ()
 
 
 class Outcome(StrEnum):
@@ -200,6 +260,9 @@ class Outcome(StrEnum):
     ALREADY_USED = "already_used"
     NOT_OURS = "not_ours"
     WRONG_SCENARIO = "wrong_scenario"
+    OUTSIDE_HOURS = "outside_hours"
+    OVER_QUOTA = "over_quota"
+    MANDATE_ENDED = "mandate_ended"
     REVOKED = "revoked"
     SUSPENDED = "suspended"
     SUPERSEDED = "superseded"
@@ -207,13 +270,25 @@ class Outcome(StrEnum):
     CERTIFICATE_EXPIRED = "certificate_expired"
 
 
+class VerdictBeside(Struct, frozen=True):
+    """What a scan says of a further certificate that was shown with the same code."""
+
+    outcome: Outcome
+    kind_code: str
+    fields: dict[str, Value] = {}
+
+
 class Verdict(Struct, frozen=True):
-    """The answer to a scan: what to tell, and with a yes the fields its scenario allows."""
+    """The answer to a scan: what to tell, and with a yes the fields its scenario allows.
+
+    `outcome` is a yes only when every certificate the code shows is good; `beside` has those after the first.
+    """
 
     outcome: Outcome
     kind_code: str | None = None
     scenario_code: str | None = None
     fields: dict[str, Value] = {}
+    beside: tuple[VerdictBeside, ...] = ()
 
 
 _OF_STATE = {
@@ -254,14 +329,32 @@ def today_in_city(now: datetime) -> date:
 
 
 class Route(StrEnum):
-    """How a venue came to see a certificate: it scanned a resident's code, or a resident answered its ask."""
+    """How somebody came to see a certificate.
+
+    A venue scanned an online code, or an offline code; a resident answered its ask; somebody held a printed proof.
+    """
 
     CODE = "code"
     ASK = "ask"
+    OFFLINE = "offline"
+    PAPER = "paper"
+
+
+class Flag(StrEnum):
+    """What was found out about a scan made without network, when it was uploaded."""
+
+    DOUBLE_USE = "double_use"
+    LATE_REVOCATION = "late_revocation"
+    LATE_SUSPENSION = "late_suspension"
+    MANDATE_ENDED = "mandate_ended"
 
 
 class Use(Struct, frozen=True):
-    """One record of the ledger: who saw which fields, when, for what."""
+    """One record of the ledger: who saw which fields, when, for what.
+
+    `code_hash` names the look: of the code, and of each further certificate shown with it, of both together.
+    `recorded_at` is when we learned of a look made without network; `salt` is what the ledger's log commits with.
+    """
 
     person_id: PersonId
     code_hash: bytes
@@ -276,34 +369,8 @@ class Use(Struct, frozen=True):
     route: Route
     outcome: Outcome
     fields: tuple[str, ...]
-
-
-class AskState(StrEnum):
-    """The stored life of an ask; `expired` is told from its time, never stored."""
-
-    WAITING = "waiting"
-    ANSWERED = "answered"
-    DECLINED = "declined"
-
-
-class Ask(Struct, frozen=True):
-    """A venue's request, and after consent whose certificate answered it with which fields."""
-
-    ask_id: AskId
-    code_hash: bytes
-    venue_id: VenueId
-    device_id: DeviceId
-    scenario_code: str
-    scenario_edition: int
-    kind_codes: tuple[str, ...]
-    asked_at: datetime
-    expires_at: datetime
-    state: AskState
-    answered_at: datetime | None = None
-    person_id: PersonId | None = None
-    certificate_id: CertificateId | None = None
-    fields: tuple[str, ...] = ()
-
-    def is_answered_with(self, person_id: PersonId, certificate_id: CertificateId) -> bool:
-        """Whether this person answered it with this certificate."""
-        return self.state is AskState.ANSWERED and (self.person_id, self.certificate_id) == (person_id, certificate_id)
+    mandate_id: UUID | None = None
+    agent_person_id: PersonId | None = None
+    flags: tuple[Flag, ...] = ()
+    recorded_at: datetime | None = None
+    salt: bytes | None = None

@@ -8,7 +8,8 @@ from msgspec import Struct
 from kernel.db import Connection, Row
 from kernel.grouping import Many
 from kernel.ids import AskId, CertificateId, PersonId
-from wallet.model import Ask, AskState, Outcome, Route, Standing, State, Use
+from wallet.asks import Ask, AskState
+from wallet.model import Outcome, Route, Standing, State, Use
 
 Key = tuple[PersonId, CertificateId]
 

@@ -10,6 +10,7 @@ from kernel.db import Connection, Database
 from kernel.ids import CertificateId, PersonId, UseId
 from notifications.outbox import Outbox
 from wallet import queries
+from wallet.asks import Ask, AskState
 from wallet.catalogue import Catalogue
 from wallet.errors import (
     AskClosed,
@@ -21,17 +22,7 @@ from wallet.errors import (
     ScenarioNotFound,
     ScenarioNotGranted,
 )
-from wallet.model import (
-    Ask,
-    AskState,
-    Certificate,
-    Outcome,
-    Route,
-    Scenario,
-    Use,
-    how_it_stands,
-    today_in_city,
-)
+from wallet.model import Certificate, Outcome, Route, Scenario, Use, how_it_stands, today_in_city
 from wallet.online_code import Texts
 from wallet.residents.holding import list_certificates
 from wallet.residents.showing import chosen_fields

@@ -5,8 +5,9 @@ from uuid import UUID
 
 import msgspec
 
+from wallet.asks import Ask
 from wallet.catalogue import Catalogue
-from wallet.model import IDENTIFIER_FIELD, Ask, Certificate, Field, Kind, Scenario, Use, Value
+from wallet.model import IDENTIFIER_FIELD, Certificate, Field, Kind, Scenario, Use, Value
 from wallet.residents.answering import Looked
 from wallet.residents.holding import masked
 from wallet.residents.uses import Page

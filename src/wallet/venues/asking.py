@@ -16,9 +16,10 @@ from kernel.db import Database
 from kernel.ids import AskId
 from kernel.principal import VenueDevice
 from wallet import queries
+from wallet.asks import Ask, AskState
 from wallet.catalogue import Catalogue
 from wallet.errors import AskNotFound, DeviceNotRegistered, KindNotInScenario, ScenarioNotGranted
-from wallet.model import Ask, AskState, Device, Value
+from wallet.model import Device, Value
 from wallet.online_code import Texts
 from wallet.seals import Seals
 
