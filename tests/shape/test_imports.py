@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.shape.tree import PACKAGES, ROOT
+from tests.shape.tree import INSTALLED_ALONE, PACKAGES, ROOT
 
 BREACHES = {
     "Imports point down": ("kernel/clock.py", "import wallet.model"),
     "Nouns and pure rules know no wire and no store": ("wallet/model.py", "import asyncpg"),
+    "What a venue installs stands on little": ("suishenban_verify/signatures.py", "import msgspec"),
     "The framework is for the wire": ("notifications/outbox.py", "import litestar"),
     "Inside the gateway, imports point down": ("gateway/tokens.py", "import gateway.app"),
 }
@@ -44,7 +45,7 @@ def test_imports_keep_every_contract(contracts: list[str]) -> None:
 
 def test_one_import_breaks_each_contract(contracts: list[str], tmp_path: Path) -> None:
     python_only = shutil.ignore_patterns("static", "__pycache__", "*.sql")
-    for package in PACKAGES:
+    for package in (*PACKAGES, INSTALLED_ALONE):
         shutil.copytree(ROOT / "src" / package, tmp_path / package, ignore=python_only)
     for module, line in BREACHES.values():
         file = tmp_path / module

@@ -8,6 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("kernel", "notifications", "appointments", "wallet", "gateway", "city")
+INSTALLED_ALONE = "suishenban_verify"
+"""What a venue installs: it has no schema, and knows none of the others."""
 
 type_of_function = (ast.FunctionDef, ast.AsyncFunctionDef)
 
