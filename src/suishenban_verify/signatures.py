@@ -14,7 +14,11 @@ from typing import Any, Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    Prehashed,
+    decode_dss_signature,
+    encode_dss_signature,
+)
 from cryptography.hazmat.primitives.hashes import SHA256
 
 ES256 = "ES256"
@@ -26,7 +30,10 @@ SHORT_ID_BYTES = 8
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """n of P-256 (SEC 2 §2.4.2)."""
 _HALF_ORDER = P256_ORDER // 2
+_SIGN_BIT = 0x80
 _ECDSA = ec.ECDSA(SHA256())
+_ECDSA_OF_DIGEST = ec.ECDSA(Prehashed(SHA256()))
+"""The same signature; the standard library's SHA-256 is a microsecond quicker than the one that verifying would use."""
 
 
 class NotAKey(ValueError):
@@ -166,22 +173,29 @@ def _check_es256(jwk: Mapping[str, Any]) -> Callable[[bytes, bytes], bool]:
         key = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
     except ValueError:
         raise NotAKey("the point is not on P-256") from None
-    s_max = _HALF_ORDER if jwk.get("low_s") is True else P256_ORDER - 1
+    s_max = (_HALF_ORDER if jwk.get("low_s") is True else P256_ORDER - 1).to_bytes(COORDINATE_BYTES, "big")
     verify = key.verify
 
     def check(signature: bytes, message: bytes) -> bool:
-        if len(signature) != SIGNATURE_BYTES:
-            return False
-        s = int.from_bytes(signature[COORDINATE_BYTES:], "big")
-        if s > s_max:
+        if len(signature) != SIGNATURE_BYTES or signature[COORDINATE_BYTES:] > s_max:
             return False
         try:
-            verify(encode_dss_signature(int.from_bytes(signature[:COORDINATE_BYTES], "big"), s), message, _ECDSA)
+            verify(_der_of(signature), sha256(message).digest(), _ECDSA_OF_DIGEST)
         except InvalidSignature:
             return False
         return True
 
     return check
+
+
+def _der_of(signature: bytes) -> bytes:
+    """The raw r and s as a DER sequence of two integers, at a sixth of what the general encoder takes (1.7 µs)."""
+    r, s = signature[:COORDINATE_BYTES], signature[COORDINATE_BYTES:]
+    if r[0] == 0 or not 0 < s[0] < _SIGN_BIT:  # shorter than usual, or s in the upper half: about one in 85 of ours
+        return encode_dss_signature(int.from_bytes(r, "big"), int.from_bytes(s, "big"))
+    if r[0] < _SIGN_BIT:
+        return b"\x30\x44\x02\x20%b\x02\x20%b" % (r, s)
+    return b"\x30\x45\x02\x21\x00%b\x02\x20%b" % (r, s)
 
 
 def _check_eddsa(jwk: Mapping[str, Any]) -> Callable[[bytes, bytes], bool]:
