@@ -1,9 +1,33 @@
 """Every statement on the kernel's own tables."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from kernel.db import Connection, Row
+from kernel.grouping import Many
+
+_SIZES = (1, 8, 64, 500)
+"""The largest is that of a whole batch of a register, so that such a one is one statement."""
+_FILE_PERSON_DIGESTS = Many(
+    """
+    -- kernel.file_person_digests
+    INSERT INTO kernel.person_digest (id_digest, person_id) VALUES {rows}
+    ON CONFLICT (id_digest) DO NOTHING RETURNING id_digest
+    """,
+    columns=2,
+    sizes=_SIZES,
+)
+_SELECT_PERSONS_BY_DIGEST = Many(
+    """
+    -- kernel.select_persons_by_digest
+    SELECT d.id_digest, d.person_id
+      FROM (VALUES {rows}) AS wanted (id_digest) JOIN kernel.person_digest AS d ON d.id_digest = wanted.id_digest
+    """,
+    columns=1,
+    row="({}::bytea)",
+    sizes=_SIZES,
+)
 
 
 async def announce(conn: Connection, name: str) -> None:
@@ -123,6 +147,25 @@ async def insert_person(conn: Connection, person_id: UUID, identity: bytes, *, n
     )  # fmt: skip
 
 
+async def file_person_digests(conn: Connection, digests: Sequence[tuple[bytes, UUID]]) -> list[bytes]:
+    """Digests in order, and whom each shall name. Those that were unknown and now do."""
+    return [digest for (digest,) in await _FILE_PERSON_DIGESTS.fetch(conn, digests)]
+
+
+async def select_persons_by_digest(conn: Connection, digests: Sequence[bytes]) -> list[tuple[bytes, UUID]]:
+    """Digests that name somebody, with whom."""
+    rows = await _SELECT_PERSONS_BY_DIGEST.fetch(conn, [(digest,) for digest in digests])
+    return [(digest, person_id) for digest, person_id in rows]
+
+
+async def insert_persons(conn: Connection, persons: Sequence[tuple[UUID, bytes, datetime]]) -> None:
+    """Write persons nobody knew: id, sealed identity, when made."""
+    if persons:
+        await conn.copy_records_to_table(
+            "person", schema_name="kernel", columns=("person_id", "identity", "created_at"), records=persons
+        )
+
+
 async def update_identity(conn: Connection, person_id: UUID, identity: bytes) -> None:
     await conn.execute(
         """
@@ -154,45 +197,49 @@ async def select_signing_keys(conn: Connection) -> list[Row]:
     )
 
 
-async def lock_signing_keys(conn: Connection, purpose: str) -> int:
-    """Hold back other rotations of this purpose until we commit; return how many keys it has."""
-    rows = await conn.fetch(
-        """
-        -- kernel.lock_signing_keys
-        SELECT key_id FROM kernel.signing_key WHERE purpose = $1 ORDER BY key_id FOR UPDATE
-        """,
-        purpose,
-    )
-    return len(rows)
-
-
 async def insert_signing_key(
-    conn: Connection, key_id: str, purpose: str, public_jwk: str, private_key: bytes,
+    conn: Connection, key_id: str, purpose: str, generation: int, algorithm: str, public_jwk: str, private_key: bytes,
     *, announced_at: datetime, signs_from: datetime, signs_until: datetime, trusted_until: datetime,
 ) -> bool:  # fmt: skip
-    """Whether the key was filed; false when another process filed one of this purpose and beginning first."""
+    """Whether the key was filed; false when another process filed one of this purpose and generation first."""
     filed = await conn.fetchval(
         """
         -- kernel.insert_signing_key
         INSERT INTO kernel.signing_key
-               (key_id, purpose, algorithm, public_jwk, private_key,
+               (key_id, purpose, generation, algorithm, public_jwk, private_key,
                 announced_at, signs_from, signs_until, trusted_until)
-        VALUES ($1, $2, 'ES256', $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING TRUE
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING RETURNING TRUE
         """,
-        key_id, purpose, public_jwk, private_key, announced_at, signs_from, signs_until, trusted_until,
+        key_id, purpose, generation, algorithm, public_jwk, private_key,
+        announced_at, signs_from, signs_until, trusted_until,
     )  # fmt: skip
     return bool(filed)
 
 
-async def revoke_signing_key(conn: Connection, key_id: str, *, now: datetime) -> bool:
-    revoked = await conn.fetchval(
+async def begin_signing_key(
+    conn: Connection, key_id: str, *, signs_from: datetime, signs_until: datetime, trusted_until: datetime
+) -> None:
+    """Let an announced key begin earlier than it was to; one that has begun, or was revoked, is left as it is."""
+    await conn.execute(
+        """
+        -- kernel.begin_signing_key
+        UPDATE kernel.signing_key SET signs_from = $2, signs_until = $3, trusted_until = $4
+         WHERE key_id = $1 AND revoked_at IS NULL AND signs_from > $2
+        """,
+        key_id, signs_from, signs_until, trusted_until,
+    )  # fmt: skip
+
+
+async def revoke_signing_key(conn: Connection, key_id: str, *, now: datetime) -> str | None:
+    """The purpose of the key that was revoked now; None when there is none, or it was revoked before."""
+    purpose: str | None = await conn.fetchval(
         """
         -- kernel.revoke_signing_key
-        UPDATE kernel.signing_key SET revoked_at = $2 WHERE key_id = $1 AND revoked_at IS NULL RETURNING TRUE
+        UPDATE kernel.signing_key SET revoked_at = $2 WHERE key_id = $1 AND revoked_at IS NULL RETURNING purpose
         """,
         key_id, now,
     )  # fmt: skip
-    return bool(revoked)
+    return purpose
 
 
 async def select_server_version(conn: Connection) -> str:

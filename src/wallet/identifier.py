@@ -5,9 +5,9 @@ MOD 37,36 over everything after the root with the dots stripped, so that one mis
 """
 
 import re
+import string
 
 import msgspec
-from stdnum.iso7064 import mod_37_36
 
 ROOT = "1.2.156.3005.2."
 SERIAL_LENGTH_MAX = 32
@@ -65,4 +65,26 @@ def read(text: str) -> Identifier:
 
 
 def _check_character(body: str) -> str:
-    return str(mod_37_36.calc_check_digit(body.replace(".", "")))
+    """The MOD 37,36 check character of a body; its dots do not count."""
+    check = _FIRST
+    for byte in body.encode("ascii"):
+        check = _AFTER[check][byte]
+    return _ALPHABET[(1 - _doubled(check)) % len(_ALPHABET)]
+
+
+def _doubled(check: int) -> int:
+    return (check or len(_ALPHABET)) * 2 % (len(_ALPHABET) + 1)
+
+
+def _after(check: int) -> bytes:
+    """What a sum becomes by each character, by its ASCII code (ISO/IEC 7064, hybrid systems)."""
+    sums = bytearray(128)
+    for value, character in enumerate(_ALPHABET):
+        sums[ord(character)] = (_doubled(check) + value) % len(_ALPHABET)
+    sums[ord(".")] = check
+    return bytes(sums)
+
+
+_ALPHABET = string.digits + string.ascii_uppercase
+_FIRST = len(_ALPHABET) // 2
+_AFTER = tuple(_after(check) for check in range(len(_ALPHABET)))

@@ -10,7 +10,8 @@ ALTER TABLE wallet.kind
     ADD COLUMN face         text[]  NOT NULL DEFAULT '{}',
     ADD COLUMN predicates   jsonb   NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(predicates) = 'array'),
     ADD COLUMN is_offline   boolean NOT NULL DEFAULT true,
-    ADD COLUMN is_printable boolean NOT NULL DEFAULT false;
+    ADD COLUMN is_printable boolean NOT NULL DEFAULT false,
+    ADD COLUMN proves_guardianship boolean NOT NULL DEFAULT false;
 ALTER TABLE wallet.issuer
     ADD COLUMN sort             text NOT NULL DEFAULT 'department'
         CHECK (sort IN ('department', 'association', 'assessor', 'school')),
@@ -74,31 +75,59 @@ COMMENT ON TABLE wallet.finding IS
 
 -- Other cities.
 CREATE TABLE wallet.trusted_city (
-    issuer       text        NOT NULL PRIMARY KEY CHECK (length(issuer) BETWEEN 1 AND 200),
-    region_code  text        NOT NULL CHECK (region_code ~ '^[0-9]{6}$'),
-    name_zh      text        NOT NULL,
-    name_en      text        NOT NULL,
-    roots        jsonb       NOT NULL CHECK (jsonb_typeof(roots) = 'array'),
-    kinds        jsonb       NOT NULL CHECK (jsonb_typeof(kinds) = 'object'),
-    list_url     text,
-    trust_list   text,
-    seq          bigint,
-    read_at      timestamptz,
-    withdrawn_at timestamptz,
-    CONSTRAINT a_list_has_a_number CHECK ((trust_list IS NULL) = (seq IS NULL))
+    region_code   text        NOT NULL PRIMARY KEY CHECK (region_code ~ '^[0-9]{6}$'),
+    issuer        text        NOT NULL UNIQUE CHECK (length(issuer) BETWEEN 1 AND 200),
+    name_zh       text        NOT NULL,
+    name_en       text        NOT NULL,
+    -- The keys that an operator was told; and those that the last list it accepted names for the next.
+    roots         jsonb       NOT NULL CHECK (jsonb_typeof(roots) = 'array'),
+    learned_roots jsonb       CHECK (jsonb_typeof(learned_roots) = 'array'),
+    kinds         jsonb       NOT NULL CHECK (jsonb_typeof(kinds) = 'object'),
+    list_url      text,
+    trust_list    text,
+    seq           bigint      CHECK (seq >= 0),
+    read_at       timestamptz,
+    pulled_at     timestamptz,
+    withdrawn_at  timestamptz,
+    CONSTRAINT a_list_has_a_number CHECK (
+        (trust_list IS NULL) = (seq IS NULL) AND (trust_list IS NULL) = (learned_roots IS NULL)
+        AND (trust_list IS NULL) = (read_at IS NULL))
 );
 COMMENT ON TABLE wallet.trusted_city IS
     'Cities whose certificates are recognised here (互认), and their trust lists as they were signed. distribution: reference';
 
 CREATE TABLE wallet.trusted_status (
-    issuer     text        NOT NULL REFERENCES wallet.trusted_city,
-    uri        text        NOT NULL,
-    token      text        NOT NULL,
-    issued_at  timestamptz NOT NULL,
-    expires_at timestamptz NOT NULL,
-    PRIMARY KEY (issuer, uri)
+    region_code text        NOT NULL REFERENCES wallet.trusted_city,
+    uri         text        NOT NULL CHECK (length(uri) BETWEEN 1 AND 400),
+    token       text        NOT NULL,
+    issued_at   timestamptz NOT NULL,
+    expires_at  timestamptz NOT NULL,
+    PRIMARY KEY (region_code, uri)
 );
 COMMENT ON TABLE wallet.trusted_status IS 'Status lists of trusted cities, as they were signed. distribution: reference';
+
+CREATE TABLE wallet.foreign_use (
+    code_hash  bytea       NOT NULL PRIMARY KEY CHECK (length(code_hash) = 32),
+    device_id  uuid        NOT NULL,
+    use_id     uuid        NOT NULL,
+    used_at    timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX foreign_use_by_end ON wallet.foreign_use (expires_at);
+COMMENT ON TABLE wallet.foreign_use IS
+    'Codes of other cities that were accepted here, kept until nobody accepts them any more. distribution: code_hash';
+
+CREATE TABLE wallet.trust_publication (
+    publication_id smallint    NOT NULL PRIMARY KEY CHECK (publication_id = 1),
+    seq            bigint      NOT NULL CHECK (seq >= 1),
+    content        bytea       NOT NULL CHECK (length(content) = 32),
+    key_id         text        NOT NULL,
+    issued_at      timestamptz NOT NULL,
+    expires_at     timestamptz NOT NULL,
+    token          text        NOT NULL
+);
+COMMENT ON TABLE wallet.trust_publication IS
+    'The trust list as it is published, and the digest of what it says. distribution: local';
 
 -- Status lists.
 CREATE TABLE wallet.status_list (
@@ -130,6 +159,7 @@ COMMENT ON TABLE wallet.status_change IS 'Changes that no published list shows y
 
 CREATE TABLE wallet.status_publication (
     list_id    integer     NOT NULL PRIMARY KEY,
+    edition    bigint      NOT NULL CHECK (edition >= 1),
     built_at   timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
     key_id     text        NOT NULL,
@@ -174,19 +204,22 @@ CREATE TABLE wallet.register_entry (
     entry_digest   bytea       NOT NULL PRIMARY KEY CHECK (length(entry_digest) = 32),
     body_digest    bytea       NOT NULL CHECK (length(body_digest) = 32),
     issuer_code    text        NOT NULL,
-    person_id      uuid        NOT NULL,
-    certificate_id uuid        NOT NULL,
+    person_id      uuid,
+    certificate_id uuid,
     revision       bigint      NOT NULL CHECK (revision >= 0),
-    changed_at     timestamptz NOT NULL
+    changed_at     timestamptz NOT NULL,
+    CONSTRAINT a_certificate_has_a_person CHECK ((certificate_id IS NULL) = (person_id IS NULL))
 );
 COMMENT ON TABLE wallet.register_entry IS
-    'Which certificate stands for an entry of an issuer''s own register now. distribution: entry_digest';
+    'Which certificate stands for an entry of an issuer''s own register now, if any. distribution: entry_digest';
 
 -- Mandates (授权): who may show whose certificates.
 CREATE TABLE wallet.mandate (
     person_id       uuid        NOT NULL,
     mandate_id      uuid        NOT NULL,
     agent_person_id uuid        NOT NULL,
+    -- The name by which the agent was told of, sealed: nobody of another name acts on it, and the holder sees no other.
+    agent_name      bytea       NOT NULL,
     basis           text        NOT NULL CHECK (basis IN ('granted', 'guardian')),
     kind_codes      text[]      CHECK (cardinality(kind_codes) >= 1),
     scenario_codes  text[]      CHECK (cardinality(scenario_codes) >= 1),
@@ -204,9 +237,10 @@ CREATE TABLE wallet.mandate (
 COMMENT ON TABLE wallet.mandate IS 'Who may show this person''s certificates, which and until when. distribution: person';
 
 CREATE TABLE wallet.mandate_held (
-    person_id        uuid NOT NULL,
-    mandate_id       uuid NOT NULL,
-    holder_person_id uuid NOT NULL,
+    person_id        uuid        NOT NULL,
+    mandate_id       uuid        NOT NULL,
+    holder_person_id uuid        NOT NULL,
+    made_at          timestamptz NOT NULL,
     PRIMARY KEY (person_id, mandate_id)
 );
 COMMENT ON TABLE wallet.mandate_held IS 'Which mandates this person holds for others. distribution: person';
@@ -229,6 +263,15 @@ CREATE TABLE wallet.proof (
 );
 COMMENT ON TABLE wallet.proof IS 'Which certificate a printed proof stands for, by its code. distribution: proof_hash';
 
+CREATE TABLE wallet.proof_printed (
+    person_id      uuid        NOT NULL,
+    proof_hash     bytea       NOT NULL CHECK (length(proof_hash) = 32),
+    certificate_id uuid        NOT NULL,
+    printed_at     timestamptz NOT NULL,
+    PRIMARY KEY (person_id, proof_hash)
+);
+COMMENT ON TABLE wallet.proof_printed IS 'Which proofs this person has printed, and of what. distribution: person';
+
 -- The ledger of uses: who acted for whom, what was found later, and the salt under which the record is committed to the log.
 ALTER TABLE wallet.use
     ADD COLUMN mandate_id      uuid,
@@ -240,6 +283,11 @@ ALTER TABLE wallet.use
     ADD CONSTRAINT use_outcome_known CHECK (outcome IN (
         'valid', 'revoked', 'suspended', 'superseded', 'not_yet_valid', 'certificate_expired', 'mandate_ended')),
     ADD CONSTRAINT an_agent_has_a_mandate CHECK ((mandate_id IS NULL) = (agent_person_id IS NULL));
+CREATE INDEX use_by_agent ON wallet.use (person_id, agent_person_id, used_at DESC, code_hash DESC)
+    WHERE agent_person_id IS NOT NULL;
+
+CREATE INDEX use_by_venue ON wallet.use (venue_id, used_at);
+CREATE INDEX use_before_the_log ON wallet.use (person_id, code_hash) WHERE salt IS NULL;
 
 CREATE TABLE wallet.ledger_pending (
     bucket     integer NOT NULL CHECK (bucket BETWEEN 0 AND 63),
@@ -274,6 +322,7 @@ CREATE TABLE wallet.ledger_tile (
     hashes bytea    NOT NULL CHECK (length(hashes) BETWEEN 32 AND 8192 AND length(hashes) % 32 = 0),
     PRIMARY KEY (level, tile)
 );
+ALTER TABLE wallet.ledger_tile ALTER hashes SET STORAGE EXTERNAL; -- hashes do not shrink
 COMMENT ON TABLE wallet.ledger_tile IS 'Hashes of whole subtrees of the log, 256 to a tile. distribution: local';
 
 CREATE TABLE wallet.ledger_checkpoint (
