@@ -34,8 +34,12 @@ VALUES = {
     "fields": "姓名、证件号码",
     "device": "一部手机",
     "department": "市人社局",
+    "decision": "approved",
     "title": "请补充材料",
     "body": "请补交学历证明。",
+    "other": "王＊＊",
+    "until": "2031-03-04",
+    "basis": "granted",
 }
 
 

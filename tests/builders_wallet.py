@@ -5,9 +5,12 @@ from uuid import UUID, uuid4, uuid5
 
 from city.demo.codes import id_number
 from city.demo.model import Sex
+from gateway.clients.registering import DeviceClients
 from kernel.clock import Clock
 from kernel.db import Database
 from kernel.ids import DepartmentId, DeviceId, UseId, VenueId
+from kernel.keys import SigningKeys
+from kernel.limits import Limits
 from kernel.people import Identity, People
 from kernel.principal import VenueDevice
 from kernel.redis import Redis
@@ -30,6 +33,7 @@ from wallet.operators import cataloguing
 from wallet.parts import Wallet
 
 HOST = "127.0.0.1:8700"
+ORIGIN = f"https://{HOST}"
 POLICE = "11310000DEMA0001XX"
 ID_CARD = f"{POLICE}001"
 LICENCE = f"{POLICE}005"
@@ -135,9 +139,12 @@ async def a_wallet(db: Database, redis: Redis, clock: Clock, keys: Keys, *, with
     if with_catalogue:
         await a_catalogue(db, clock)
     people = People(keys.sealer("kernel.person"), keys.digester("kernel.id_number"))
+    signing_keys = SigningKeys(db, keys.sealer("kernel.signing_key"), clock)
+    await signing_keys.ensure()
     wallet = Wallet(
-        db=db, redis=redis, clock=clock, keys=keys, people=people, outbox=Outbox(keys), public_host=HOST,
-        code_lifetime_seconds=60,
+        db=db, redis=redis, clock=clock, keys=keys, people=people, outbox=Outbox(keys), signing_keys=signing_keys,
+        limits=Limits(redis, clock, subject_key=keys.derived("kernel.limits")), public_host=HOST, public_origin=ORIGIN,
+        code_lifetime_seconds=60, registrar=DeviceClients(clock),
     )  # fmt: skip
     for snapshot in wallet.snapshots:
         await snapshot.refresh()

@@ -24,9 +24,15 @@ class Wire:
         def give() -> Any:
             return wallet
 
+        def give_log() -> Any:
+            return wallet.ledger_log
+
         self._app = Litestar(
             [router_of(audience, HANDLERS.get(audience, ())) for audience in Audience],
-            dependencies={"wallet": Provide(give, sync_to_thread=False)},
+            dependencies={
+                "wallet": Provide(give, sync_to_thread=False),
+                "ledger_log": Provide(give_log, sync_to_thread=False),
+            },
             exception_handlers=problems.HANDLERS,
             openapi_config=None,
             logging_config=None,

@@ -27,6 +27,7 @@ class Command(NamedTuple):
     help: str
     passes_on: bool = False
     """Whether what it does not know goes on to another program, as `args.rest`."""
+    is_help_passed_on: bool = False
 
 
 DEFAULT = "up"
@@ -34,6 +35,8 @@ COMMANDS = (
     Command("up", "city.starting", "bring the whole city up and keep it up; what ./run does alone"),
     Command("journey", "city.journey", "play a certificate's way from a department to a venue's scanner, over HTTP"),
     Command("check", "city.checking", "say of each part whether it is in order, and what to do if not"),
+    Command("verify", "city.verifying_offline", "say without a network whether a code is good", True, True),
+    Command("verify-ledger", "city.auditing_ledger", "audit the ledger's log: was anything removed or altered?"),
     Command("bench", "city.bench", "measure a headline figure against a bare server in the same run"),
     Command("test", "city.testing", "run the test suite; what ./test does", passes_on=True),
     Command("serve", "city.serving", "the web process alone"),
@@ -98,6 +101,7 @@ def parser_of(command: Command, module: ModuleType) -> argparse.ArgumentParser:
         prog=f"{called()} {command.name}",
         description=f"{command.help[0].upper()}{command.help[1:]}.",
         allow_abbrev=False,
+        add_help=not command.is_help_passed_on,
     )
     module.add_arguments(parser)
     return parser

@@ -1,4 +1,4 @@
-"""`department`: a department joins the entrance by its manifest, goes live, is taken away again."""
+"""`department`: a department joins the entrance by its manifest, goes live, is taken away again; loads certificates."""
 
 import argparse
 import asyncio
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from city import locating
+from city import issuing_loads, locating
 from city.errors import CannotStart
 from city.reading_settings import read_settings
 from gateway import outside
@@ -33,14 +33,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     away = acts.add_parser("suspend", help="take an app away from residents, within a second")
     away.add_argument("slug", metavar="SLUG", help="the app's short name, as in its manifest")
     listing = acts.add_parser("list", help="every app, and whether residents see it")
-    for one in (register, live, away, listing):
+    issue = acts.add_parser("issue", help="load a file of certificates, as the department does")
+    issuing_loads.add_arguments(issue)
+    for one in (register, live, away, listing, issue):
         locating.add_arguments(one)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it. Exit 0 when done, 1 when refused and nothing changed."""
+    """Do it. Exit 0 when done, 1 when refused and nothing changed; `issue` has codes of its own."""
     if args.act == "read":
         return _read(args.manifest, args.environ)
+    if args.act == "issue":
+        return issuing_loads.run(args)
     with locating.environ_of_city(args) as environ:
         return asyncio.run(_act(args, read_settings(environ), environ))
 

@@ -76,7 +76,7 @@ async def plant(settings: Settings, *, clock: Clock | None = None, out: TextIO |
     parts = await CityParts.open(settings, process="seed", clock=clock)
     try:
         with progress.step("departments, kinds, scenarios, venues and staff"):
-            await _plant_catalogue(parts)
+            await plant_catalogue(parts)
             await _plant_staff(parts)
             await _plant_clients(parts)
             await _join_parks(parts, settings)
@@ -89,7 +89,7 @@ async def plant(settings: Settings, *, clock: Clock | None = None, out: TextIO |
         await parts.close()
 
 
-async def _plant_catalogue(parts: CityParts) -> None:
+async def plant_catalogue(parts: CityParts) -> None:
     """Departments, and what operators say there is; one transaction each, that is all reference tables."""
     now = parts.clock.now()
     async with parts.db.transaction() as conn:
@@ -100,11 +100,12 @@ async def _plant_catalogue(parts: CityParts) -> None:
             )
     async with parts.db.transaction() as conn:
         for kind in KINDS:
-            await cataloguing.put_kind(conn, _kind(kind))
+            await cataloguing.put_kind(conn, wallet_kind(kind))
         for one in DEPARTMENTS:
             codes = frozenset(kind.code for kind in KINDS if kind.department == one.slug)
             words = wallet.Words(one.name_zh, one.name_en)
-            issuer = wallet.Issuer(one.uscc, department_id_of(one.slug), words, codes)
+            department_id = department_id_of(one.slug)
+            issuer = wallet.Issuer(one.uscc, department_id, words, codes, one.sort, one.accredited_until)
             await cataloguing.put_issuer(conn, issuer, now=now)
         for scenario in _scenarios():
             await cataloguing.put_scenario(conn, scenario)
@@ -116,7 +117,8 @@ async def _plant_catalogue(parts: CityParts) -> None:
     await parts.snapshots.read_all()
 
 
-def _kind(kind: Kind) -> wallet.Kind:
+def wallet_kind(kind: Kind) -> wallet.Kind:
+    """A kind of the demo city as an operator puts it."""
     fields = tuple(
         wallet.Field(
             field.name,
@@ -127,8 +129,20 @@ def _kind(kind: Kind) -> wallet.Kind:
         )
         for field in kind.fields
     )
-    words = wallet.Words(kind.name_zh, kind.name_en)
-    return wallet.Kind(kind.code, words, fields, kind.valid_days, kind.face_colour, kind.layout.value)
+    return wallet.Kind(
+        kind_code=kind.code,
+        name=wallet.Words(kind.name_zh, kind.name_en),
+        fields=fields,
+        valid_days=kind.valid_days,
+        face_colour=kind.face_colour,
+        layout=kind.layout.value,
+        organ=wallet.Words(kind.organ_zh, kind.organ_en),
+        face=kind.face,
+        predicates=kind.predicates,
+        is_offline=kind.is_offline,
+        is_printable=kind.is_printable,
+        proves_guardianship=kind.proves_guardianship,
+    )
 
 
 def _scenarios() -> Iterator[wallet.Scenario]:
@@ -151,6 +165,7 @@ def _venue(venue: Venue) -> wallet.Venue:
         district=venue.district,
         address=venue.address,
         scenario_codes=frozenset(venue.scenarios),
+        terms=venue.terms,
     )
 
 

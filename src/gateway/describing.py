@@ -66,6 +66,8 @@ _TAGS = {
     "Desk": "Who is expected at an office, and who has come.",
     "Messages": "What people are told, and how.",
     "Department apps": "What departments serve behind the entrance.",
+    "Mandates": "Who may show whose certificates, which and until when.",
+    "Trust": "What anybody may check without us: status lists, trust lists, the ledger's checkpoints.",
     "Catalogue": "Kinds, issuers, scenarios, venues and devices.",
     "Oversight": "Acts on record, signing keys, and what went wrong.",
     "Health": "Whether the city is well.",
@@ -79,6 +81,12 @@ _TAG_OF = {
     "slots": "Appointments", "offices": "Appointments", "services": "Appointments", "desk": "Desk",
     "inbox": "Messages", "contact-preferences": "Messages", "messages": "Messages", "apps": "Department apps",
     "issuers": "Catalogue", "venues": "Catalogue", "devices": "Catalogue", "audit": "Oversight",
+    "venue-applications": "Catalogue", "presentations": "Certificates", "offline-codes": "Certificates",
+    "pre-issued-codes": "Certificates",
+    "loads": "Certificates", "register": "Certificates", "collections": "Certificates", "P": "Certificates",
+    "mandates": "Mandates", "guardianships": "Mandates", "offline-scans": "Verification", "bundle": "Verification",
+    "findings": "Verification", "status-lists": "Trust", "ledger": "Trust", "trusted-cities": "Trust",
+    "types": "Trust", "trust-list": "Trust", "trust-roots": "Trust", "jwt-vc-issuer": "Trust",
     "signing-keys": "Oversight", "alerts": "Oversight", "health": "Health", "demo": "Demo",
 }  # fmt: skip
 """What people do at a path, by its first word after the audience. A new word is given its tag here."""
@@ -235,6 +243,8 @@ def _say_plainly(operation: dict[str, Any]) -> None:
 def _tag(audience: Audience, path: str) -> str:
     words = path.strip("/").split("/")
     word = words[0] if audience is Audience.PUBLIC else words[1]
+    if word == ".well-known":
+        word = words[1] if words[1] in _TAG_OF else word
     return (_TAG_FOR_OPERATORS if audience is Audience.OPERATOR else {}).get(word) or _TAG_OF[word]
 
 

@@ -7,9 +7,11 @@ from uuid import UUID
 
 from appointments.parts import Appointments
 from gateway.clients.parts import Clients
+from gateway.clients.registering import DeviceClients
 from gateway.demo.ageing import Ageing
 from gateway.departments.parts import Departments
 from gateway.miniapp.parts import Miniapp
+from gateway.outside import Fetching
 from gateway.residents.parts import Residents
 from gateway.staff.parts import Workforce
 from kernel import queries
@@ -34,6 +36,7 @@ HEARTBEAT_KEY = b"worker:beat"
 
 PART_NAMES = (
     "wallet",
+    "ledger_log",
     "appointments",
     "notifications",
     "residents",
@@ -71,6 +74,7 @@ class CityParts:
         self.signing_keys = SigningKeys(db, keys.sealer("kernel.signing_key"), clock)
         self.notifications = Notifications(db, clock, keys, self.people)
         self.appointments = Appointments(db, clock, self.notifications.outbox, self.limits)
+        self._fetching = Fetching()
         self.wallet = Wallet(
             db=db,
             redis=redis,
@@ -78,10 +82,16 @@ class CityParts:
             keys=keys,
             people=self.people,
             outbox=self.notifications.outbox,
+            limits=self.limits,
+            signing_keys=self.signing_keys,
             public_host=settings.public_host,
+            public_origin=settings.public_origin,
             code_lifetime_seconds=settings.code_lifetime_seconds,
+            registers=lambda: self.departments.registers,
+            registrar=DeviceClients(clock),
+            fetch=self._fetching,
         )
-
+        self.ledger_log = self.wallet.ledger_log
         self.ageing = Ageing(redis, self.wallet.seals, Texts(settings.public_host, CODE_PATH))
 
     @classmethod
@@ -99,6 +109,7 @@ class CityParts:
         self._closing.push_async_callback(self.db.close)
         self._closing.push_async_callback(self.redis.close)
         self._closing.callback(self.tracing.close)
+        self._closing.push_async_callback(self._fetching.close)
         await self.signing_keys.ensure()
         self.residents = await Residents.open(
             self.db,

@@ -71,11 +71,14 @@ CREATE TABLE kernel.signing_key (
     signs_until timestamp with time zone NOT NULL,
     trusted_until timestamp with time zone NOT NULL,
     revoked_at timestamp with time zone,
+    generation integer,
     CONSTRAINT signing_key_pkey PRIMARY KEY (key_id),
     CONSTRAINT announced_before_use CHECK (announced_at <= signs_from),
     CONSTRAINT signing_key_algorithm_check CHECK (algorithm = ANY (ARRAY['ES256'::text, 'EdDSA'::text])),
+    CONSTRAINT signing_key_generation_check CHECK (generation >= 1),
     CONSTRAINT trusted_beyond_use CHECK (signs_from < signs_until AND signs_until <= trusted_until)
 );
+CREATE UNIQUE INDEX one_key_of_a_generation ON kernel.signing_key USING btree (purpose, generation);
 COMMENT ON TABLE kernel.signing_key IS 'Signing keys, private half sealed. distribution: reference';
 
 CREATE TABLE notifications.attempt (
@@ -463,6 +466,18 @@ CREATE TABLE wallet.finding (
 );
 COMMENT ON TABLE wallet.finding IS 'What was found out later about a scan made without network. distribution: venue_id';
 
+CREATE TABLE wallet.foreign_use (
+    code_hash bytea NOT NULL,
+    device_id uuid NOT NULL,
+    use_id uuid NOT NULL,
+    used_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT foreign_use_pkey PRIMARY KEY (code_hash),
+    CONSTRAINT foreign_use_code_hash_check CHECK (length(code_hash) = 32)
+);
+CREATE INDEX foreign_use_by_end ON wallet.foreign_use USING btree (expires_at);
+COMMENT ON TABLE wallet.foreign_use IS 'Codes of other cities that were accepted here, kept until nobody accepts them any more. distribution: code_hash';
+
 CREATE TABLE wallet.identifier (
     identifier_digest bytea NOT NULL,
     person_id uuid NOT NULL,
@@ -550,6 +565,7 @@ CREATE TABLE wallet.kind (
     predicates jsonb DEFAULT '[]'::jsonb NOT NULL,
     is_offline boolean DEFAULT true NOT NULL,
     is_printable boolean DEFAULT false NOT NULL,
+    proves_guardianship boolean DEFAULT false NOT NULL,
     CONSTRAINT kind_pkey PRIMARY KEY (kind_code),
     CONSTRAINT kind_fields_check CHECK (jsonb_typeof(fields) = 'array'::text),
     CONSTRAINT kind_kind_code_check CHECK (kind_code ~ '^[0-9A-Z]{18}[0-9]{3}$'::text),
@@ -635,6 +651,7 @@ CREATE TABLE wallet.mandate (
     person_id uuid NOT NULL,
     mandate_id uuid NOT NULL,
     agent_person_id uuid NOT NULL,
+    agent_name bytea NOT NULL,
     basis text NOT NULL,
     kind_codes text[],
     scenario_codes text[],
@@ -658,6 +675,7 @@ CREATE TABLE wallet.mandate_held (
     person_id uuid NOT NULL,
     mandate_id uuid NOT NULL,
     holder_person_id uuid NOT NULL,
+    made_at timestamp with time zone NOT NULL,
     CONSTRAINT mandate_held_pkey PRIMARY KEY (person_id, mandate_id)
 );
 COMMENT ON TABLE wallet.mandate_held IS 'Which mandates this person holds for others. distribution: person';
@@ -683,20 +701,31 @@ CREATE TABLE wallet.proof (
 );
 COMMENT ON TABLE wallet.proof IS 'Which certificate a printed proof stands for, by its code. distribution: proof_hash';
 
+CREATE TABLE wallet.proof_printed (
+    person_id uuid NOT NULL,
+    proof_hash bytea NOT NULL,
+    certificate_id uuid NOT NULL,
+    printed_at timestamp with time zone NOT NULL,
+    CONSTRAINT proof_printed_pkey PRIMARY KEY (person_id, proof_hash),
+    CONSTRAINT proof_printed_proof_hash_check CHECK (length(proof_hash) = 32)
+);
+COMMENT ON TABLE wallet.proof_printed IS 'Which proofs this person has printed, and of what. distribution: person';
+
 CREATE TABLE wallet.register_entry (
     entry_digest bytea NOT NULL,
     body_digest bytea NOT NULL,
     issuer_code text NOT NULL,
-    person_id uuid NOT NULL,
-    certificate_id uuid NOT NULL,
+    person_id uuid,
+    certificate_id uuid,
     revision bigint NOT NULL,
     changed_at timestamp with time zone NOT NULL,
     CONSTRAINT register_entry_pkey PRIMARY KEY (entry_digest),
+    CONSTRAINT a_certificate_has_a_person CHECK ((certificate_id IS NULL) = (person_id IS NULL)),
     CONSTRAINT register_entry_body_digest_check CHECK (length(body_digest) = 32),
     CONSTRAINT register_entry_entry_digest_check CHECK (length(entry_digest) = 32),
     CONSTRAINT register_entry_revision_check CHECK (revision >= 0)
 );
-COMMENT ON TABLE wallet.register_entry IS 'Which certificate stands for an entry of an issuer''s own register now. distribution: entry_digest';
+COMMENT ON TABLE wallet.register_entry IS 'Which certificate stands for an entry of an issuer''s own register now, if any. distribution: entry_digest';
 
 CREATE TABLE wallet.scenario (
     scenario_code text NOT NULL,
@@ -759,43 +788,66 @@ COMMENT ON TABLE wallet.status_list IS 'How many indexes of a status list are ta
 
 CREATE TABLE wallet.status_publication (
     list_id integer NOT NULL,
+    edition bigint NOT NULL,
     built_at timestamp with time zone NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     key_id text NOT NULL,
     jwt text NOT NULL,
     cwt bytea NOT NULL,
-    CONSTRAINT status_publication_pkey PRIMARY KEY (list_id)
+    CONSTRAINT status_publication_pkey PRIMARY KEY (list_id),
+    CONSTRAINT status_publication_edition_check CHECK (edition >= 1)
 );
 COMMENT ON TABLE wallet.status_publication IS 'The status list as it is published, in both forms. distribution: list_id';
 
+CREATE TABLE wallet.trust_publication (
+    publication_id smallint NOT NULL,
+    seq bigint NOT NULL,
+    content bytea NOT NULL,
+    key_id text NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    token text NOT NULL,
+    CONSTRAINT trust_publication_pkey PRIMARY KEY (publication_id),
+    CONSTRAINT trust_publication_content_check CHECK (length(content) = 32),
+    CONSTRAINT trust_publication_publication_id_check CHECK (publication_id = 1),
+    CONSTRAINT trust_publication_seq_check CHECK (seq >= 1)
+);
+COMMENT ON TABLE wallet.trust_publication IS 'The trust list as it is published, and the digest of what it says. distribution: local';
+
 CREATE TABLE wallet.trusted_city (
-    issuer text NOT NULL,
     region_code text NOT NULL,
+    issuer text NOT NULL,
     name_zh text NOT NULL,
     name_en text NOT NULL,
     roots jsonb NOT NULL,
+    learned_roots jsonb,
     kinds jsonb NOT NULL,
     list_url text,
     trust_list text,
     seq bigint,
     read_at timestamp with time zone,
+    pulled_at timestamp with time zone,
     withdrawn_at timestamp with time zone,
-    CONSTRAINT trusted_city_pkey PRIMARY KEY (issuer),
-    CONSTRAINT a_list_has_a_number CHECK ((trust_list IS NULL) = (seq IS NULL)),
+    CONSTRAINT trusted_city_pkey PRIMARY KEY (region_code),
+    CONSTRAINT trusted_city_issuer_key UNIQUE (issuer),
+    CONSTRAINT a_list_has_a_number CHECK ((trust_list IS NULL) = (seq IS NULL) AND (trust_list IS NULL) = (learned_roots IS NULL) AND (trust_list IS NULL) = (read_at IS NULL)),
     CONSTRAINT trusted_city_issuer_check CHECK (length(issuer) >= 1 AND length(issuer) <= 200),
     CONSTRAINT trusted_city_kinds_check CHECK (jsonb_typeof(kinds) = 'object'::text),
+    CONSTRAINT trusted_city_learned_roots_check CHECK (jsonb_typeof(learned_roots) = 'array'::text),
     CONSTRAINT trusted_city_region_code_check CHECK (region_code ~ '^[0-9]{6}$'::text),
-    CONSTRAINT trusted_city_roots_check CHECK (jsonb_typeof(roots) = 'array'::text)
+    CONSTRAINT trusted_city_roots_check CHECK (jsonb_typeof(roots) = 'array'::text),
+    CONSTRAINT trusted_city_seq_check CHECK (seq >= 0)
 );
 COMMENT ON TABLE wallet.trusted_city IS 'Cities whose certificates are recognised here (互认), and their trust lists as they were signed. distribution: reference';
 
 CREATE TABLE wallet.trusted_status (
-    issuer text NOT NULL,
+    region_code text NOT NULL,
     uri text NOT NULL,
     token text NOT NULL,
     issued_at timestamp with time zone NOT NULL,
     expires_at timestamp with time zone NOT NULL,
-    CONSTRAINT trusted_status_pkey PRIMARY KEY (issuer, uri)
+    CONSTRAINT trusted_status_pkey PRIMARY KEY (region_code, uri),
+    CONSTRAINT trusted_status_uri_check CHECK (length(uri) >= 1 AND length(uri) <= 400)
 );
 COMMENT ON TABLE wallet.trusted_status IS 'Status lists of trusted cities, as they were signed. distribution: reference';
 
@@ -826,7 +878,10 @@ CREATE TABLE wallet.use (
     CONSTRAINT use_route_known CHECK (route = ANY (ARRAY['code'::text, 'ask'::text, 'offline'::text, 'paper'::text])),
     CONSTRAINT use_salt_check CHECK (length(salt) = 32)
 );
+CREATE INDEX use_before_the_log ON wallet.use USING btree (person_id, code_hash) WHERE salt IS NULL;
+CREATE INDEX use_by_agent ON wallet.use USING btree (person_id, agent_person_id, used_at DESC, code_hash DESC) WHERE agent_person_id IS NOT NULL;
 CREATE INDEX use_by_time ON wallet.use USING btree (person_id, used_at DESC, code_hash DESC);
+CREATE INDEX use_by_venue ON wallet.use USING btree (venue_id, used_at);
 COMMENT ON TABLE wallet.use IS 'Who saw which fields of whom, when and for what. distribution: person';
 
 CREATE TABLE wallet.venue (
@@ -1080,7 +1135,7 @@ ALTER TABLE wallet.issuer_kind ADD CONSTRAINT issuer_kind_kind_code_fkey FOREIGN
 ALTER TABLE wallet.scenario ADD CONSTRAINT scenario_scenario_code_edition_fkey FOREIGN KEY (scenario_code, edition) REFERENCES wallet.scenario_edition(scenario_code, edition);
 ALTER TABLE wallet.scenario_field ADD CONSTRAINT scenario_field_kind_code_fkey FOREIGN KEY (kind_code) REFERENCES wallet.kind(kind_code);
 ALTER TABLE wallet.scenario_field ADD CONSTRAINT scenario_field_scenario_code_fkey FOREIGN KEY (scenario_code) REFERENCES wallet.scenario(scenario_code);
-ALTER TABLE wallet.trusted_status ADD CONSTRAINT trusted_status_issuer_fkey FOREIGN KEY (issuer) REFERENCES wallet.trusted_city(issuer);
+ALTER TABLE wallet.trusted_status ADD CONSTRAINT trusted_status_region_code_fkey FOREIGN KEY (region_code) REFERENCES wallet.trusted_city(region_code);
 ALTER TABLE wallet.venue_scenario ADD CONSTRAINT venue_scenario_scenario_code_fkey FOREIGN KEY (scenario_code) REFERENCES wallet.scenario(scenario_code);
 ALTER TABLE wallet.venue_scenario ADD CONSTRAINT venue_scenario_venue_id_fkey FOREIGN KEY (venue_id) REFERENCES wallet.venue(venue_id);
 ALTER TABLE gateway.account_chat ADD CONSTRAINT account_chat_account_id_fkey FOREIGN KEY (account_id) REFERENCES gateway.account(account_id);

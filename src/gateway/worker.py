@@ -24,6 +24,11 @@ from kernel.redis import RedisAway
 from kernel.settings import Settings
 from notifications.model import Lane
 from notifications.outbox import HINT_CHANNEL
+from wallet.ledger.adopting.old_uses import adopt_old_uses
+from wallet.onboarding.forgetting import FORGOTTEN_EVERY
+from wallet.status.building import BUILT_EVERY
+from wallet.trust.listing import PUBLISHED_EVERY
+from wallet.trust.pulling import LOOKED_EVERY
 
 BACKOFF_SECONDS = 0.2
 BACKOFF_MAX_SECONDS = 5.0
@@ -66,6 +71,13 @@ def beats(parts: CityParts) -> list[Beat]:
         Beat("remind", partial(_in_every_bucket, appointments.remind_due), timedelta(seconds=5)),
         Beat("close missed bookings", partial(_in_every_bucket, appointments.close_due), timedelta(minutes=1)),
         Beat("offer slots ahead", appointments.offer_ahead, timedelta(hours=1)),
+        Beat("build status lists", parts.wallet.builder.build_due, BUILT_EVERY),
+        Beat("publish the trust list", parts.wallet.trust.listing.publish_due, PUBLISHED_EVERY),
+        Beat("fetch from other cities", parts.wallet.trust.puller.pull_due, LOOKED_EVERY),
+        Beat("forget codes of other cities", parts.wallet.trust.judge.forget_ended, timedelta(minutes=5)),
+        Beat("append to the ledger's log", parts.ledger_log.sequencer.append_waiting, timedelta(seconds=2)),
+        Beat("take old uses into the log", partial(adopt_old_uses, parts.db), timedelta(hours=1)),
+        Beat("forget old applications", parts.wallet.onboarding.forget_old, FORGOTTEN_EVERY),
         Beat("forget first answers", partial(_forget_answers, parts), timedelta(minutes=5)),
         Beat("forget sign-ins", parts.residents.forget_expired, timedelta(minutes=5)),
         Beat("forget used assertions", parts.clients.forget_expired, timedelta(minutes=5)),

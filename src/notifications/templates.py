@@ -69,6 +69,9 @@ MOMENT = Placeholder(_is_moment, _say_moment)
 DIGITS = Placeholder(lambda value: re.fullmatch(r"[0-9]{4,8}", value) is not None)
 COUNT = Placeholder(lambda value: re.fullmatch(r"[0-9]{1,4}", value) is not None)
 NAME = text(80)
+DAY = Placeholder(lambda value: re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value) is not None)
+"""A day with its year, ISO 8601."""
+BASIS = one_of(granted=("授权", "a mandate"), guardian=("监护关系登记", "a registered guardianship"))
 STATE = one_of(
     issued=("有效", "valid"),
     restored=("恢复有效", "valid again"),
@@ -132,6 +135,7 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
 
 _BOTH: tuple[Channel, ...] = ("inbox", "sms")
 _BOOKING = {"service": NAME, "office": NAME, "when": MOMENT, "bring": text(200, empty=("无", "nothing"))}
+_MANDATE = {"other": NAME, "until": DAY, "basis": BASIS}
 _USE = {"kind": NAME, "venue": NAME, "when": MOMENT, "fields": text(300, empty=("无", "none"))}
 
 SIGN_IN_CODE = Template(
@@ -229,6 +233,88 @@ CERTIFICATE_CONSENTED = Template(
     zh=Wording("授权使用提醒", "您于{when}同意{venue}使用您的“{kind}”，内容：{fields}。"),
     en=Wording("Certificate shared", "At {when} you let {venue} use your {kind}: {fields}."),
 )
+CERTIFICATE_SHOWN_FOR_YOU = Template(
+    id="certificate_shown_for_you",
+    version=1,
+    lane=Lane.RESULT,
+    channels=("inbox",),
+    placeholders=_USE | {"other": NAME},
+    zh=Wording("证照代为使用提醒", "{other}于{when}代您向{venue}出示了“{kind}”，对方看到的内容：{fields}。"),
+    en=Wording("Certificate shown for you", "{other} showed your {kind} to {venue} at {when}. It saw: {fields}."),
+)
+CERTIFICATE_SHOWN_AS_AGENT = Template(
+    id="certificate_shown_as_agent",
+    version=1,
+    lane=Lane.RESULT,
+    channels=("inbox",),
+    placeholders=_USE | {"other": NAME},
+    zh=Wording("代为使用提醒", "您于{when}代{other}向{venue}出示了“{kind}”，对方看到的内容：{fields}。"),
+    en=Wording("Shown as an agent", "You showed the {kind} of {other} to {venue} at {when}. It saw: {fields}."),
+)
+PROOF_CHECKED = Template(
+    id="proof_checked",
+    version=1,
+    lane=Lane.RESULT,
+    channels=("inbox",),
+    placeholders={"kind": NAME, "when": MOMENT},
+    zh=Wording(
+        "打印证明核验提醒",
+        "有人持您打印的“{kind}”，于{when}核对了您的姓名和证件号码后四位。同一份证明每天最多提醒一次，每次核验均见“用证记录”。",
+    ),
+    en=Wording(
+        "Printed proof checked",
+        "Somebody who holds your printed {kind} checked it against your name and ID number at {when}. You hear of each "
+        "proof once a day at most; your record of uses has every check.",
+    ),
+)
+MANDATE_GIVEN = Template(
+    id="mandate_given",
+    version=1,
+    lane=Lane.CHANGE,
+    channels=_BOTH,
+    placeholders=_MANDATE,
+    zh=Wording("证照授权", "{other}可代您出示证照，最迟至{until}。依据：{basis}。详情见“授权”。"),
+    en=Wording("Mandate", "{other} may show certificates for you, until {until} at the latest. Basis: {basis}."),
+)
+MANDATE_RECEIVED = Template(
+    id="mandate_received",
+    version=1,
+    lane=Lane.CHANGE,
+    channels=("inbox",),
+    placeholders=_MANDATE,
+    zh=Wording("证照授权", "您可代{other}出示证照，最迟至{until}。依据：{basis}。详情见“授权”。"),
+    en=Wording("Mandate", "You may show certificates for {other}, until {until} at the latest. Basis: {basis}."),
+)
+MANDATE_ENDED = Template(
+    id="mandate_ended",
+    version=1,
+    lane=Lane.CHANGE,
+    channels=_BOTH,
+    placeholders={"other": NAME, "basis": BASIS},
+    zh=Wording("证照授权已结束", "{other}不再能代您出示证照（{basis}）。"),
+    en=Wording("Mandate ended", "{other} may no longer show certificates for you ({basis})."),
+)
+MANDATE_LOST = Template(
+    id="mandate_lost",
+    version=1,
+    lane=Lane.CHANGE,
+    channels=("inbox",),
+    placeholders={"other": NAME, "basis": BASIS},
+    zh=Wording("证照授权已结束", "您不再能代{other}出示证照（{basis}）。"),
+    en=Wording("Mandate ended", "You may no longer show certificates for {other} ({basis})."),
+)
+VENUE_APPLICATION_DECIDED = Template(
+    id="venue_application_decided",
+    version=1,
+    lane=Lane.RESULT,
+    channels=("sms",),
+    placeholders={
+        "venue": NAME,
+        "decision": one_of(approved=("已通过", "approved"), rejected=("未通过", "not approved")),
+    },
+    zh=Wording("核验场所申请", "“{venue}”的核验场所申请{decision}。详情请凭申请时取得的密钥查询。"),
+    en=Wording("Venue application", "The application of {venue} was {decision}. Read more with its secret."),
+)
 DEPARTMENT_NOTICE = Template(
     id="department_notice",
     version=1,
@@ -251,6 +337,14 @@ ALL = (
     CERTIFICATE_STATE_CHANGED,
     CERTIFICATE_SHOWN,
     CERTIFICATE_CONSENTED,
+    CERTIFICATE_SHOWN_FOR_YOU,
+    CERTIFICATE_SHOWN_AS_AGENT,
+    PROOF_CHECKED,
+    MANDATE_GIVEN,
+    MANDATE_RECEIVED,
+    MANDATE_ENDED,
+    MANDATE_LOST,
+    VENUE_APPLICATION_DECIDED,
     DEPARTMENT_NOTICE,
 )
 _BY_VERSION = {(template.id, template.version): template for template in ALL}

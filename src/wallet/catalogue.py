@@ -1,6 +1,7 @@
 """What there is: kinds, issuers, scenarios, venues and devices, as one immutable snapshot in memory."""
 
 from collections.abc import Mapping
+from datetime import date
 from uuid import UUID
 
 from msgspec import Struct
@@ -25,13 +26,18 @@ class Catalogue(Struct, frozen=True):
     venues: Mapping[VenueId, Venue]
     devices: Mapping[UUID, Device]
 
-    def issuer_of(self, department_id: DepartmentId, kind_code: str) -> Issuer | None:
-        """In whose name a department may issue a kind."""
+    def issuer_of(self, department_id: DepartmentId, kind_code: str, today: date | None = None) -> Issuer | None:
+        """In whose name a department may issue a kind; with `today`, only while that issuer is accredited.
+
+        `today` is a day of the city's calendar. Without it: in whose name it issued the kind, accredited still or not.
+        """
         return next(
             (
                 issuer
                 for issuer in self.issuers.values()
-                if issuer.department_id == department_id and kind_code in issuer.kind_codes
+                if issuer.department_id == department_id
+                and kind_code in issuer.kind_codes
+                and (today is None or is_accredited(issuer, today))
             ),
             None,
         )
@@ -55,6 +61,11 @@ class Catalogue(Struct, frozen=True):
     def purpose_of(self, use: Use) -> Words:
         """What people were told the scenario is for when this use was made."""
         return self.purposes.get((use.scenario_code, use.scenario_edition), _UNNAMED)
+
+
+def is_accredited(issuer: Issuer, today: date) -> bool:
+    """Whether an issuer may issue on a day of the city's calendar; through its last day, and what it issued stays."""
+    return issuer.accredited_until is None or today <= issuer.accredited_until
 
 
 async def read_catalogue(db: Database) -> Catalogue:

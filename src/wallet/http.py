@@ -7,8 +7,16 @@ from litestar.params import FromPath
 from kernel.audience import Handlers
 from kernel.principal import Audience
 from wallet.departments import http as departments
+from wallet.family import http as family
+from wallet.ledger import http as ledger
+from wallet.loading import http as loading
+from wallet.offline import http as offline
+from wallet.onboarding import http as onboarding
 from wallet.operators import http as operators
+from wallet.operators.listing import http as listing
 from wallet.residents import http as residents
+from wallet.status import http as status
+from wallet.trust import http as trust
 from wallet.venues import http as venues
 
 _PAGE = """<!doctype html>
@@ -55,4 +63,8 @@ def merged(*parts: Handlers) -> Handlers:
 
 
 _PUBLIC: Handlers = {Audience.PUBLIC: [open_code, open_ask]}
-HANDLERS = merged(_PUBLIC, residents.HANDLERS, venues.HANDLERS, departments.HANDLERS, operators.HANDLERS)
+HANDLERS = merged(
+    _PUBLIC, residents.HANDLERS, venues.HANDLERS, departments.HANDLERS, operators.HANDLERS, family.HANDLERS,
+    onboarding.HANDLERS, listing.HANDLERS, status.HANDLERS, loading.HANDLERS, offline.HANDLERS, ledger.HANDLERS,
+    trust.HANDLERS,
+)  # fmt: skip

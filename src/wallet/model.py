@@ -66,7 +66,7 @@ class Kind(Struct, frozen=True):
 
     `valid_days` is the rule for its length of life; None: until revoked. `organ` is the issuing organ, `face` names the
     fields that stand on the card's face, in order. `is_offline`: may be shown without network; `is_printable`: may be
-    printed as a proof.
+    printed as a proof. `proves_guardianship`: whoever may issue it may tell us who is whose guardian.
     """
 
     kind_code: str
@@ -80,6 +80,7 @@ class Kind(Struct, frozen=True):
     predicates: tuple[Predicate, ...] = ()
     is_offline: bool = True
     is_printable: bool = False
+    proves_guardianship: bool = False
 
     def label_zh(self, field_name: str) -> str:
         """What people call a field of this kind."""
@@ -253,7 +254,7 @@ class OpenedCode(Struct, frozen=True, array_like=True):
 
 
 class Outcome(StrEnum):
-    """What a venue is told. Only `valid` is a yes."""
+    """What a venue is told. Only `valid` is a yes. `cannot_tell`: another city's code, whose lists are not here."""
 
     VALID = "valid"
     EXPIRED = "expired"
@@ -268,6 +269,7 @@ class Outcome(StrEnum):
     SUPERSEDED = "superseded"
     NOT_YET_VALID = "not_yet_valid"
     CERTIFICATE_EXPIRED = "certificate_expired"
+    CANNOT_TELL = "cannot_tell"
 
 
 class VerdictBeside(Struct, frozen=True):

@@ -3,15 +3,17 @@
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from kernel.db import Connection, Row
 from kernel.grouping import Many
-from kernel.ids import AskId, CertificateId, PersonId
+from kernel.ids import AskId, CertificateId, PersonId, VenueId
 from wallet.asks import Ask, AskState
-from wallet.model import Outcome, Route, Standing, State, Use
+from wallet.model import Flag, Outcome, Route, Standing, State, Use
 
 Key = tuple[PersonId, CertificateId]
+Place = tuple[datetime, bytes]
+"""A place in a person's ledger: when, and the hash of the look."""
 
 _SELECT_STANDINGS = Many(
     """
@@ -37,16 +39,18 @@ _INSERT_USES = Many(
     """
     -- wallet.insert_uses
     INSERT INTO wallet.use (person_id, code_hash, used_at, use_id, device_id, venue_id, scenario_code, scenario_edition,
-                            certificate_id, kind_code, route, outcome, fields)
+                            certificate_id, kind_code, route, outcome, fields, mandate_id, agent_person_id, flags,
+                            recorded_at, salt)
     VALUES {rows} ON CONFLICT DO NOTHING RETURNING code_hash
     """,
-    columns=13,
+    columns=18,
 )
 _SELECT_USES = Many(
     """
     -- wallet.select_uses
     SELECT u.person_id, u.code_hash, u.used_at, u.use_id, u.device_id, u.venue_id, u.scenario_code, u.scenario_edition,
-           u.certificate_id, u.kind_code, u.route, u.outcome, u.fields
+           u.certificate_id, u.kind_code, u.route, u.outcome, u.fields, u.mandate_id, u.agent_person_id, u.flags,
+           u.recorded_at, u.salt
       FROM (VALUES {rows}) AS wanted (person_id, code_hash)
       JOIN wallet.use AS u ON u.person_id = wanted.person_id AND u.code_hash = wanted.code_hash
     """,
@@ -76,6 +80,21 @@ class CertificateRow(Struct, frozen=True):
     valid_until: date | None
     issued_at: datetime
     attributes: bytes
+    status_list: int | None = None
+    status_index: int | None = None
+
+
+class Wanted(Struct, frozen=True):
+    """Which uses of a ledger: None wants any. From `since` on, before `until`."""
+
+    certificate_id: CertificateId | None = None
+    kind_code: str | None = None
+    venue_id: VenueId | None = None
+    scenario_code: str | None = None
+    route: Route | None = None
+    outcome: Outcome | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 async def select_standings(conn: Connection, keys: Sequence[Key]) -> dict[Key, Standing]:
@@ -97,13 +116,17 @@ async def select_standings_and_attributes(conn: Connection, keys: Sequence[Key])
 
 
 async def insert_uses(conn: Connection, uses: Iterable[Use]) -> set[bytes]:
-    """Record what was not spent yet; the hashes of the codes that were spent by this very statement."""
+    """Record what was not spent yet; the hashes of the codes that were spent by this very statement.
+
+    Only `wallet.recording_uses` calls this, which enters in the ledger what was recorded.
+    """
     rows = await _INSERT_USES.fetch(
         conn,
         [
             (
                 use.person_id, use.code_hash, use.used_at, use.use_id, use.device_id, use.venue_id, use.scenario_code,
                 use.scenario_edition, use.certificate_id, use.kind_code, use.route, use.outcome, use.fields,
+                use.mandate_id, use.agent_person_id, use.flags, use.recorded_at, use.salt,
             )
             for use in uses
         ],
@@ -117,26 +140,46 @@ async def select_uses(conn: Connection, keys: Sequence[tuple[PersonId, bytes]]) 
 
 
 async def select_uses_of_person(
-    conn: Connection,
-    person_id: PersonId,
-    certificate_id: CertificateId | None,
-    *,
-    before: tuple[datetime, bytes] | None,
-    limit: int,
+    conn: Connection, person_id: PersonId, wanted: Wanted, *, before: Place | None, limit: int
 ) -> list[Use]:
     """A person's uses before a place in the ledger, newest first."""
-    used_at, code_hash = before or (None, None)
     rows = await conn.fetch(
         """
         -- wallet.select_uses_of_person
         SELECT person_id, code_hash, used_at, use_id, device_id, venue_id, scenario_code, scenario_edition,
-               certificate_id, kind_code, route, outcome, fields
+               certificate_id, kind_code, route, outcome, fields, mandate_id, agent_person_id, flags, recorded_at, salt
           FROM wallet.use
-         WHERE person_id = $1 AND ($2::uuid IS NULL OR certificate_id = $2)
-           AND ($3::timestamptz IS NULL OR (used_at, code_hash) < ($3, $4::bytea))
-         ORDER BY used_at DESC, code_hash DESC LIMIT $5
+         WHERE person_id = $1 AND ($2::timestamptz IS NULL OR (used_at, code_hash) < ($2, $3::bytea))
+           AND ($4::uuid IS NULL OR certificate_id = $4) AND ($5::text IS NULL OR kind_code = $5)
+           AND ($6::uuid IS NULL OR venue_id = $6) AND ($7::text IS NULL OR scenario_code = $7)
+           AND ($8::text IS NULL OR route = $8) AND ($9::text IS NULL OR outcome = $9)
+           AND ($10::timestamptz IS NULL OR used_at >= $10) AND ($11::timestamptz IS NULL OR used_at < $11)
+         ORDER BY used_at DESC, code_hash DESC LIMIT $12
         """,
-        person_id, certificate_id, used_at, code_hash, limit,
+        person_id, *(before or (None, None)), *structs.astuple(wanted), limit,
+    )  # fmt: skip
+    return [_use_of(row) for row in rows]
+
+
+async def select_uses_by_agent(
+    conn: Connection, agent: PersonId, holders: Sequence[PersonId], wanted: Wanted, *, before: Place | None, limit: int
+) -> list[Use]:
+    """Uses of these holders' certificates that an agent made for them, newest first."""
+    rows = await conn.fetch(
+        """
+        -- wallet.select_uses_by_agent
+        SELECT person_id, code_hash, used_at, use_id, device_id, venue_id, scenario_code, scenario_edition,
+               certificate_id, kind_code, route, outcome, fields, mandate_id, agent_person_id, flags, recorded_at, salt
+          FROM wallet.use
+         WHERE person_id = ANY ($1::uuid[]) AND agent_person_id = $2
+           AND ($3::timestamptz IS NULL OR (used_at, code_hash) < ($3, $4::bytea))
+           AND ($5::uuid IS NULL OR certificate_id = $5) AND ($6::text IS NULL OR kind_code = $6)
+           AND ($7::uuid IS NULL OR venue_id = $7) AND ($8::text IS NULL OR scenario_code = $8)
+           AND ($9::text IS NULL OR route = $9) AND ($10::text IS NULL OR outcome = $10)
+           AND ($11::timestamptz IS NULL OR used_at >= $11) AND ($12::timestamptz IS NULL OR used_at < $12)
+         ORDER BY used_at DESC, code_hash DESC LIMIT $13
+        """,
+        list(holders), agent, *(before or (None, None)), *structs.astuple(wanted), limit,
     )  # fmt: skip
     return [_use_of(row) for row in rows]
 
@@ -147,7 +190,7 @@ async def select_certificates_of_person(conn: Connection, person_id: PersonId, *
         """
         -- wallet.select_certificates_of_person
         SELECT person_id, certificate_id, issuer_code, kind_code, version, state, last_change, valid_from, valid_until,
-               issued_at, attributes
+               issued_at, attributes, status_list, status_index
           FROM wallet.certificate WHERE person_id = $1 ORDER BY issued_at DESC, certificate_id LIMIT $2
         """,
         person_id, limit,
@@ -162,7 +205,7 @@ async def select_certificate(
         """
         -- wallet.select_certificate
         SELECT person_id, certificate_id, issuer_code, kind_code, version, state, last_change, valid_from, valid_until,
-               issued_at, attributes
+               issued_at, attributes, status_list, status_index
           FROM wallet.certificate WHERE person_id = $1 AND certificate_id = $2
         """,
         person_id, certificate_id,
@@ -178,7 +221,7 @@ async def lock_certificate(
         """
         -- wallet.lock_certificate
         SELECT person_id, certificate_id, issuer_code, kind_code, version, state, last_change, valid_from, valid_until,
-               issued_at, attributes
+               issued_at, attributes, status_list, status_index
           FROM wallet.certificate WHERE person_id = $1 AND certificate_id = $2 FOR UPDATE
         """,
         person_id, certificate_id,
@@ -301,6 +344,11 @@ def _use_of(row: Row) -> Use:
         route=Route(row["route"]),
         outcome=Outcome(row["outcome"]),
         fields=tuple(row["fields"]),
+        mandate_id=row["mandate_id"],
+        agent_person_id=row["agent_person_id"],
+        flags=tuple([Flag(flag) for flag in row["flags"]]),
+        recorded_at=row["recorded_at"],
+        salt=row["salt"],
     )
 
 

@@ -1,5 +1,6 @@
 """What the wallet seals, under which key and to which place: one table of it, here."""
 
+from hashlib import sha256
 from uuid import UUID
 
 import msgspec
@@ -20,6 +21,7 @@ class Seals:
     def __init__(self, keys: Keys) -> None:
         self._attributes = keys.sealer("wallet.attributes")
         self._code = keys.sealer("wallet.code")
+        self._agent_name = keys.sealer("wallet.agent_name")
 
     def attributes(self, person_id: PersonId, certificate_id: CertificateId, attributes: Attributes) -> bytes:
         return self._attributes.seal(_PACK.encode(attributes), person_id.bytes + certificate_id.bytes)
@@ -41,6 +43,14 @@ class Seals:
             attributes=self.open_attributes(row.person_id, row.certificate_id, row.attributes),
         )
 
+    def agent_name(self, person_id: PersonId, mandate_id: UUID, name: str) -> bytes:
+        """The name by which the agent of a mandate was told of."""
+        return self._agent_name.seal(name.encode(), person_id.bytes + mandate_id.bytes)
+
+    def open_agent_name(self, person_id: PersonId, mandate_id: UUID, envelope: bytes) -> str:
+        """Raises NotSealedHere."""
+        return self._agent_name.unseal(envelope, person_id.bytes + mandate_id.bytes).decode()
+
     def binding(self, bound: OpenedCode, code_hash: bytes) -> bytes:
         """What a code is bound to, as it is filed in Redis."""
         return self._code.seal(_PACK.encode(bound), code_hash)
@@ -51,6 +61,11 @@ class Seals:
             return _BINDING.decode(self._code.unseal(envelope, code_hash))
         except NotSealedHere:
             return None
+
+
+def hash_beside(code_hash: bytes, number: int) -> bytes:
+    """The hash under which the look at the `number`th further certificate of a code is recorded, counted from 1."""
+    return sha256(code_hash + bytes([number])).digest()
 
 
 def place_of(code_hash: bytes) -> bytes:

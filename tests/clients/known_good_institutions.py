@@ -138,6 +138,7 @@ def _(_: Everybody) -> Good:
 def _(everybody: Everybody) -> Good:
     everybody.ask("PUT", f"/operator/kinds/{INVENTED_KIND}", everybody.operator.access_token, json=kind())
     body = {"department_id": str(uuid4()), "name_zh": "发明局", "name_en": "Office", "kind_codes": [INVENTED_KIND]}
+    body |= {"sort": "association", "accredited_until": "2045-12-31"}
     return Good({"issuer_code": INVENTED_ISSUER}, body=body)
 
 
@@ -167,10 +168,15 @@ def _(everybody: Everybody) -> Good:
 
 def kind() -> dict[str, Any]:
     field = {"name": "name", "label_zh": "姓名", "label_en": "Name", "type": "text", "sensitivity": "personal"}
+    question = {"name": "is_ours", "label_zh": "本单位", "label_en": "Ours", "field": "name", "test": "starts_with"}
     return {
         "name_zh": "发明证",
         "name_en": "Invented card",
         "fields": [field],
+        "face": ["name"],
+        "predicates": [{**question, "texts": ["发明"]}],
+        "organ_zh": "发明局",
+        "organ_en": "Office of Inventions",
         "face_colour": "#336699",
         "layout": "card",
         "valid_days": 365,
@@ -179,7 +185,7 @@ def kind() -> dict[str, Any]:
 
 def scenario() -> dict[str, Any]:
     words = {"name_zh": "柜台", "name_en": "Counter", "purpose_zh": "看名字", "purpose_en": "To see a name"}
-    return {**words, "grants": {INVENTED_KIND: ["name"]}}
+    return {**words, "grants": {INVENTED_KIND: ["name", "is_ours"]}}
 
 
 def venue() -> dict[str, Any]:

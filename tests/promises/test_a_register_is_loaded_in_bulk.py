@@ -1,7 +1,9 @@
 """A department's register is loaded in bulk: whole batches, nothing twice, nothing readable where it is kept."""
 
+import asyncio
 from datetime import date
 
+import msgspec
 import pytest
 
 from city.demo.codes import id_number
@@ -23,7 +25,7 @@ from tests.builders_wallet import (
 )
 from wallet.departments.issue_policy import IssueRequest
 from wallet.departments.issuing import BATCH_MAX
-from wallet.errors import KindNotEntitled, ReferenceReused
+from wallet.errors import IdentifierTaken, KindNotEntitled, ReferenceReused
 from wallet.parts import Wallet
 from wallet.residents.holding import list_certificates
 
@@ -62,6 +64,23 @@ async def test_one_reference_for_two_certificates_is_refused_with_its_batch(wall
     with pytest.raises(ReferenceReused):
         await load(wallet, register)
     assert await wallet.db.fetchval("SELECT count(*) FROM wallet.certificate") == 0
+
+
+async def test_one_serial_for_two_certificates_is_refused_with_its_batch(wallet: Wallet) -> None:
+    before = await issued(wallet, msgspec.structs.replace(an_id_card("R-9", SOMEBODY), serial="SERIAL9"))
+    register = [*a_register(5), msgspec.structs.replace(an_id_card("B-9", SOMEBODY_ELSE), serial="SERIAL9")]
+    with pytest.raises(IdentifierTaken):
+        await load(wallet, register)
+    assert await wallet.db.fetchval("SELECT certificate_id FROM wallet.certificate") == before.certificate_id
+    assert await wallet.db.fetchval("SELECT count(*) FROM wallet.issuer_reference") == 1
+    assert len(await load(wallet, register[:-1])) == 5
+
+
+async def test_two_loads_of_one_register_at_once_issue_it_once(wallet: Wallet) -> None:
+    register = a_register(120)
+    loads = await asyncio.gather(*(load(wallet, register[start:] + register[:start]) for start in (0, 30, 60, 90)))
+    assert len({identifier for each in loads for identifier in each}) == len(register)
+    assert await wallet.db.fetchval("SELECT count(*) FROM wallet.certificate") == len(register)
 
 
 async def test_a_department_loads_only_what_it_is_entitled_to(wallet: Wallet) -> None:

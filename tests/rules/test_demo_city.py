@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stdnum.cn import ric, uscc
 
+from city import seeds
 from city.demo.certificates import EXPIRED, all_holdings, holdings
 from city.demo.codes import DISTRICT_BY_CODE, credit_code
 from city.demo.departments import DEPARTMENT_BY_SLUG, DEPARTMENTS
@@ -19,10 +20,13 @@ from city.demo.kinds import KIND_BY_CODE, KIND_BY_SLUG, KINDS
 from city.demo.model import IDENTIFIER_FIELD, FieldType, Sex, StaffRole, VenueSort
 from city.demo.offices import OFFICES, SERVICE_BY_SLUG, slots_from
 from city.demo.people import CAST, PEOPLE, PERSON_BY_KEY, children_of, household
-from city.demo.scenarios import SCENARIO_BY_CODE, SCENARIOS
+from city.demo.questions import LIVES_IN
+from city.demo.scenarios import NEIGHBOUR, SCENARIO_BY_CODE, SCENARIOS
 from city.demo.staff import OPERATOR, STAFF
 from city.demo.venues import VENUES
 from wallet import identifier
+from wallet.model import IssuerSort
+from wallet.operators.soundness import check_kind
 
 TODAY = date(2026, 11, 22)
 HELD = tuple(all_holdings(TODAY))
@@ -128,7 +132,58 @@ def test_every_scenario_sees_only_fields_that_its_kinds_have():
         for grant in scenario.grants:
             assert grant.fields
             assert len(set(grant.fields)) == len(grant.fields)
-            assert set(grant.fields) <= {*KIND_BY_CODE[grant.kind_code].field_names, IDENTIFIER_FIELD}
+            kind = KIND_BY_CODE[grant.kind_code]
+            assert set(grant.fields) <= {*kind.field_names, *kind.predicate_names, IDENTIFIER_FIELD}
+
+
+def test_every_kind_is_sound_names_its_organ_and_shows_a_face():
+    for kind in KINDS:
+        check_kind(seeds.wallet_kind(kind))
+        assert kind.organ_zh
+        assert kind.face
+    printable = {kind.slug for kind in KINDS if kind.is_printable}
+    assert printable == {"no_criminal_record", "household_register"}
+
+
+def test_questions_are_answered_yes_by_some_and_no_by_others():
+    answers = {
+        (kind.slug, predicate.name): {
+            predicate.answer(holding.values, TODAY) for _, holding in HELD if holding.kind_code == kind.code
+        }
+        for kind in KINDS
+        for predicate in kind.predicates
+    }
+    assert len(answers) >= 15
+    always = {question for question, said in answers.items() if said == {True}}
+    never = {question for question, said in answers.items() if said == {False}}
+    assert always <= {("senior_card", "age_at_least_60"), ("no_criminal_record", "has_no_record"),
+                      ("health_certificate", "is_fit_for_work"), ("medical_insurance", "is_insured"),
+                      ("household_register", "is_registered_here"), ("residence_permit", "age_at_least_18"),
+                      ("driving_licence", "may_drive_c1"), ("blood_donation", "donated_800_ml"),
+                      ("student_card", "age_at_least_14")}, always  # fmt: skip
+    assert never == set()
+
+
+def test_a_scenic_spot_and_an_amusement_park_learn_of_an_elder_only_yes_or_no():
+    for code in ("scenic_spot.concession", "amusement_park.concession"):
+        seen = {KIND_BY_CODE[grant.kind_code].slug: grant.fields for grant in SCENARIO_BY_CODE[code].grants}
+        assert seen["resident_id_card"] == seen["senior_card"] == ("age_at_least_60",)
+
+
+def test_a_museum_asks_about_its_own_district_alone():
+    museums = [venue for venue in VENUES if venue.sort is VenueSort.MUSEUM]
+    for museum in museums:
+        grants = museum.terms[NEIGHBOUR].grants
+        assert grants is not None
+        assert set(grants.values()) == {(LIVES_IN[museum.district].name,)}
+    assert len({venue.district for venue in museums}) > 1
+
+
+def test_an_association_an_assessor_and_a_school_issue_beside_the_departments():
+    others = [one for one in DEPARTMENTS if one.sort is not IssuerSort.DEPARTMENT]
+    assert {one.sort for one in others} == set(IssuerSort) - {IssuerSort.DEPARTMENT}
+    assert all(one.accredited_until is not None for one in others)
+    assert {one.slug for one in others} <= {kind.department for kind in KINDS}
 
 
 def test_no_scenario_sees_a_whole_certificate_of_many_fields_and_almost_none_its_identifier():

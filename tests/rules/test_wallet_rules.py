@@ -23,8 +23,8 @@ from wallet.model import (
     State,
     judge,
 )
+from wallet.residents.forms_of_codes import best_form
 from wallet.residents.holding import masked
-from wallet.residents.http import _best_form
 from wallet.residents.showing import chosen_fields
 from wallet.venues.asking import ask_id_of
 
@@ -118,7 +118,7 @@ def test_a_masked_value_shows_its_ends_at_most(value: str) -> None:
     ],
 )
 def test_the_form_is_chosen_by_what_is_accepted_first(accept: str, form: str) -> None:
-    assert _best_form(accept) == form
+    assert best_form(accept) == form
 
 
 @given(st.binary(min_size=32, max_size=32))

@@ -1,6 +1,6 @@
 """`bench`: headline figures, each a ratio against a yardstick in the same run.
 
-Every name is a module of this package with `prepare(rig) -> Case`.
+Every name is a module of this package with `prepare(rig) -> Case`, or stands in `ALONE`.
 """
 
 import argparse
@@ -9,13 +9,17 @@ import sys
 
 import msgspec
 
-from city.bench import measuring, wrk
+from city.bench import measuring, wallet_scale, wrk
 from city.bench.rig import open_rig
 from city.errors import CannotStart
 
-NAMES = ("hello", "show", "verify")
+NAMES = ("hello", "show", "verify", "verify-offline", "wallet-scale")
+ALONE = {"verify-offline": "city.bench.verify_offline", "wallet-scale": "city.bench.wallet_scale"}
+"""Figures that are no answers a second over bare ones: modules with `run(args)`."""
 SECONDS = 30
 SECONDS_MIN, SECONDS_MAX = 10, 600
+BOUNDS = {"wallet-scale": (wallet_scale.SECONDS, wallet_scale.SECONDS_MIN, wallet_scale.SECONDS_MAX)}
+"""Where others hold: how long when nobody says, at least, at most."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,16 +27,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", choices=NAMES, help="which figure")
     parser.add_argument("--json", action="store_true", help="print the JSON line alone")
     parser.add_argument(
-        "--seconds", type=int, default=SECONDS, help=f"how long to load, both sides together (default: {SECONDS})"
+        "--seconds",
+        type=int,
+        help=f"how long to load, all sides together (default: {SECONDS}; wallet-scale: {wallet_scale.SECONDS})",
     )
+    wallet_scale.add_arguments(parser.add_argument_group("wallet-scale alone"))
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure one figure. Exit 0 when no promise was broken while measuring, 1 otherwise."""
-    if not SECONDS_MIN <= args.seconds <= SECONDS_MAX:
-        raise CannotStart(
-            f"{args.seconds} seconds is out of bounds.", f"Choose from {SECONDS_MIN} to {SECONDS_MAX} with --seconds."
-        )
+    seconds, least, most = BOUNDS.get(args.name, (SECONDS, SECONDS_MIN, SECONDS_MAX))
+    args.seconds = seconds if args.seconds is None else args.seconds
+    if not least <= args.seconds <= most:
+        raise CannotStart(f"{args.seconds} seconds is out of bounds.", f"Choose from {least} to {most} with --seconds.")
+    if args.name in ALONE:
+        alone: int = importlib.import_module(ALONE[args.name]).run(args)
+        return alone
     wrk.find()
     say = _quiet if args.json else _say
     case_module = importlib.import_module(f"city.bench.{args.name}")

@@ -84,7 +84,7 @@ def open_rig(say: Callable[[str], None]) -> Iterator[Rig]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         running = stack.enter_context(servers(durable=True))
-        port, bare_port = _free_port(), _free_port()
+        port, bare_port = free_port(), free_port()
         key_file = folder / "keys.json"
         make_key_file(key_file)
         environ = environment.for_parts(
@@ -134,7 +134,7 @@ def _process(words: tuple[str, ...], environ: dict[str, str], core: set[int]) ->
             started.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as tried:
         tried.bind((environment.DEFAULT_HOST, 0))
         port: int = tried.getsockname()[1]

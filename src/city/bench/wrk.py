@@ -18,6 +18,11 @@ local threads = {}
 function setup(thread) table.insert(threads, thread) end
 function done(summary, latency, requests)
   local e = summary.errors
+  local seen = {}
+  for at = 1, #latency do
+    local microseconds, times = latency(at)
+    seen[at] = string.format("[%%d,%%d]", microseconds, times)
+  end
   local said = ""
   for _, name in ipairs({%s}) do
     local sum = 0
@@ -25,9 +30,9 @@ function done(summary, latency, requests)
     said = said .. (said == "" and "" or ",") .. string.format('"%%s":%%d', name, sum)
   end
   io.write(string.format(
-    '\\n@@{"n":%%d,"seconds":%%.6f,"refused":%%d,"broken":%%d,"p50_ms":%%.3f,"p99_ms":%%.3f,"said":{%%s}}\\n',
+    '\\n@@{"n":%%d,"seconds":%%.6f,"refused":%%d,"broken":%%d,"p50_ms":%%.3f,"p99_ms":%%.3f,"said":{%%s},"latencies":[%%s]}\\n',
     summary.requests, summary.duration / 1e6, e.status, e.connect + e.read + e.write + e.timeout,
-    latency:percentile(50) / 1000, latency:percentile(99) / 1000, said))
+    latency:percentile(50) / 1000, latency:percentile(99) / 1000, said, table.concat(seen, ",")))
 end
 """
 
@@ -43,6 +48,8 @@ class Load(msgspec.Struct, frozen=True):
     p99_ms: float
     said: dict[str, int]
     """Globals of the script, which it counted by itself."""
+    latencies: list[tuple[int, int]] = []
+    """Every latency in microseconds, and how many answers had it."""
 
 
 def find() -> str:

@@ -12,6 +12,7 @@ from city.demo.circumstances import household_place
 from city.demo.codes import DISTRICT_BY_CODE
 from city.demo.holders import RULES_OF_LIFE, Rule
 from city.demo.holders_at_work import RULES_OF_WORK
+from city.demo.holders_elsewhere import RULES_ELSEWHERE
 from city.demo.kinds import KINDS
 from city.demo.model import Holding, Kind, Person, Value
 from city.demo.people import PEOPLE
@@ -21,7 +22,7 @@ EXPIRED: Final = frozenset({("p020", "health_certificate"), ("p103", "ride_haili
 
 LAPSED_DAYS: Final = 20
 
-_RULES: Final[dict[str, Rule]] = {**RULES_OF_LIFE, **RULES_OF_WORK}
+_RULES: Final[dict[str, Rule]] = {**RULES_OF_LIFE, **RULES_OF_WORK, **RULES_ELSEWHERE}
 _SERIAL_PRIME: Final = 9_999_991
 assert max(len(PEOPLE), len(KINDS)) < _SERIAL_PRIME
 

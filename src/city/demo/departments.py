@@ -1,9 +1,14 @@
-"""The departments of the demo city and their invented credit codes."""
+"""The departments of the demo city and the bodies that issue beside them, with their invented credit codes."""
 
+from datetime import date
 from typing import Final
 
 from city.demo.codes import CITY_REGION, credit_code
 from city.demo.model import Department
+from wallet.model import IssuerSort
+
+ACCREDITED_UNTIL: Final = date(2045, 12, 31)
+"""The same in every city, however late it is planted."""
 
 
 def _department(slug: str, body: str, name: tuple[str, str], duty: tuple[str, str]) -> Department:
@@ -16,6 +21,24 @@ def _department(slug: str, body: str, name: tuple[str, str], duty: tuple[str, st
         duty_en=duty[1],
     )
 
+
+def _body(
+    slug: str, authority: str, body: str, sort: IssuerSort, name: tuple[str, str], duty: tuple[str, str]
+) -> Department:
+    return Department(
+        slug=slug,
+        uscc=credit_code(authority, CITY_REGION, body),
+        name_zh=name[0],
+        name_en=name[1],
+        duty_zh=duty[0],
+        duty_en=duty[1],
+        sort=sort,
+        accredited_until=ACCREDITED_UNTIL,
+    )
+
+
+_SOCIAL_ORGANISATION = "51"
+_PRIVATE_INSTITUTION = "52"
 
 DEPARTMENTS: Final = (
     _department(
@@ -125,6 +148,30 @@ DEPARTMENTS: Final = (
         "DEMA0018",
         ("残疾人联合会", "Disabled Persons' Federation"),
         ("残疾人证与辅具", "Disability cards and aids"),
+    ),
+    _body(
+        "chefs_association",
+        _SOCIAL_ORGANISATION,
+        "DEMC0001",
+        IssuerSort.ASSOCIATION,
+        ("江城烹饪行业协会", "River City Chefs' Association"),
+        ("烹饪从业人员自律与会员服务", "Members of the cooking trade"),
+    ),
+    _body(
+        "skills_assessor",
+        _PRIVATE_INSTITUTION,
+        "DEMC0002",
+        IssuerSort.ASSESSOR,
+        ("磐石职业技能评价中心", "Panshi Vocational Skills Assessment Centre"),
+        ("职业技能等级评价", "Assessing vocational skills"),
+    ),
+    _body(
+        "evening_college",
+        _PRIVATE_INSTITUTION,
+        "DEMC0003",
+        IssuerSort.SCHOOL,
+        ("江城夜校", "River City Evening College"),
+        ("继续教育与结业", "Continuing education"),
     ),
 )
 DEPARTMENT_BY_SLUG: Final = {department.slug: department for department in DEPARTMENTS}

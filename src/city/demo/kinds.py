@@ -9,6 +9,7 @@ from typing import Final
 from city.demo.departments import DEPARTMENT_BY_SLUG
 from city.demo.fields import FIELDS
 from city.demo.model import Kind, Layout
+from city.demo.questions import QUESTIONS
 
 CARD, BOOKLET, SHEET = Layout.CARD, Layout.BOOKLET, Layout.SHEET
 YEAR_DAYS = 365
@@ -198,6 +199,21 @@ _DISABLED_PERSONS: Final[tuple[_Row, ...]] = (
     ("assistive_device", "辅助器具适配证明", "Assistive device grant", SHEET, 3 * YEAR_DAYS, "name device_name"),
 )  # fmt: skip
 
+_CHEFS: Final[tuple[_Row, ...]] = (
+    ("chefs_membership", "烹饪行业协会会员证", "Membership of the Chefs' Association", CARD, 3 * YEAR_DAYS,
+     "name work_unit qualification_level document_number"),
+)  # fmt: skip
+
+_SKILLS: Final[tuple[_Row, ...]] = (
+    ("skill_level", "职业技能等级证书", "Vocational skill level", CARD, None,
+     "name id_number occupation qualification_level score examined_on"),
+)  # fmt: skip
+
+_EVENING_COLLEGE: Final[tuple[_Row, ...]] = (
+    ("course_completion", "结业证书", "Certificate of completion", SHEET, None,
+     "name speciality score graduated_on document_number"),
+)  # fmt: skip
+
 _ROWS: Final[dict[str, tuple[str, tuple[_Row, ...]]]] = {
     "police": ("#1f4e9c", _POLICE),
     "human_resources": ("#0f7d7a", _HUMAN_RESOURCES),
@@ -217,14 +233,45 @@ _ROWS: Final[dict[str, tuple[str, tuple[_Row, ...]]]] = {
     "parks": ("#3a7d34", _PARKS),
     "sports": ("#1572a1", _SPORTS),
     "disabled_persons": ("#5f4b8b", _DISABLED_PERSONS),
+    "chefs_association": ("#b5651d", _CHEFS),
+    "skills_assessor": ("#4a6fa5", _SKILLS),
+    "evening_college": ("#2e6f6b", _EVENING_COLLEGE),
 }
 """The face colour of a department, and its kinds."""
+
+FACE_FIELDS_MAX: Final = 6
+_FACES: Final = {
+    "resident_id_card": "name sex ethnicity birth_date address id_number",
+    "driving_licence": "name sex birth_date licence_class first_issued id_number",
+    "household_register": "household_head household_number household_place name relation_to_head",
+    "passport": "name name_latin sex birth_date document_number",
+    "senior_card": "name sex birth_date concession_class",
+    "no_criminal_record": "name id_number no_record checked_until",
+    "medical_insurance": "name insurance_type insured_place insurance_active",
+}
+"""Faces that are not simply the first fields of the kind."""
+_ORGANS: Final = {
+    "passport": ("出入境管理局", "Exit and Entry Administration"),
+    "hong_kong_macao_permit": ("出入境管理局", "Exit and Entry Administration"),
+    "birth_certificate": ("助产机构", "The hospital of birth"),
+    "real_estate_certificate": ("不动产登记机构", "Real-estate registry"),
+}
+"""Issuing organs that are not the department itself."""
+_PRINTABLE: Final = frozenset({"no_criminal_record", "household_register"})
+_ONLINE_ONLY: Final = frozenset(
+    {"no_criminal_record", "income_tax_record", "home_ownership_query", "housing_fund", "serious_illness"}
+)
+"""Kinds that say how things stand today: looked at through us, where a change is known at once."""
+_OF_GUARDIANS: Final = frozenset({"birth_certificate", "household_register"})
 
 
 def _kind(department: str, colour: str, ordinal: int, row: _Row) -> Kind:
     slug, name_zh, name_en, layout, valid_days, fields = row
+    issuer = DEPARTMENT_BY_SLUG[department]
+    organ_zh, organ_en = _ORGANS.get(slug, (issuer.name_zh, issuer.name_en))
+    face = tuple(_FACES.get(slug, fields).split()[:FACE_FIELDS_MAX])
     return Kind(
-        code=f"{DEPARTMENT_BY_SLUG[department].uscc}{ordinal:03d}",
+        code=f"{issuer.uscc}{ordinal:03d}",
         slug=slug,
         name_zh=name_zh,
         name_en=name_en,
@@ -233,6 +280,13 @@ def _kind(department: str, colour: str, ordinal: int, row: _Row) -> Kind:
         valid_days=valid_days,
         face_colour=colour,
         layout=layout,
+        organ_zh=organ_zh,
+        organ_en=organ_en,
+        face=face,
+        predicates=QUESTIONS.get(slug, ()),
+        is_offline=slug not in _ONLINE_ONLY,
+        is_printable=slug in _PRINTABLE,
+        proves_guardianship=slug in _OF_GUARDIANS,
     )
 
 

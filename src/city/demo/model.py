@@ -1,9 +1,13 @@
 """The shapes of the demo city. Nothing in it is a real person's, office's or venue's."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, time
 from enum import StrEnum
 
 import msgspec
+
+from wallet.model import IssuerSort, Terms
+from wallet.predicates import Predicate
 
 IDENTIFIER_FIELD = "identifier"
 """The field name under which a scenario may permit the GB/T 36904 identifier itself; no kind declares it."""
@@ -57,7 +61,10 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Department(msgspec.Struct, frozen=True, kw_only=True):
-    """A department that issues certificates. `uscc` is its unified social credit code."""
+    """A department, or another body, that issues certificates. `uscc` is its unified social credit code.
+
+    An association, assessor or school is accredited until a day; a department issues for as long as it stands.
+    """
 
     slug: str
     uscc: str
@@ -65,6 +72,8 @@ class Department(msgspec.Struct, frozen=True, kw_only=True):
     name_en: str
     duty_zh: str
     duty_en: str
+    sort: IssuerSort = IssuerSort.DEPARTMENT
+    accredited_until: date | None = None
 
 
 class Sensitivity(StrEnum):
@@ -114,10 +123,22 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """Days a certificate is good after `valid_from`; None means until it is revoked."""
     face_colour: str
     layout: Layout
+    organ_zh: str
+    organ_en: str
+    face: tuple[str, ...]
+    """The fields on the card's face, in order."""
+    predicates: tuple[Predicate, ...] = ()
+    is_offline: bool = True
+    is_printable: bool = False
+    proves_guardianship: bool = False
 
     @property
     def field_names(self) -> tuple[str, ...]:
         return tuple(field.name for field in self.fields)
+
+    @property
+    def predicate_names(self) -> tuple[str, ...]:
+        return tuple(predicate.name for predicate in self.predicates)
 
 
 class VenueSort(StrEnum):
@@ -130,7 +151,7 @@ class VenueSort(StrEnum):
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """Which fields of one kind a scenario may see, and nothing beyond them."""
+    """Which fields of one kind a scenario may see, and which questions it may ask, and nothing beyond them."""
 
     kind_code: str
     fields: tuple[str, ...]
@@ -166,6 +187,8 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     devices: tuple[Device, ...]
     scenarios: tuple[str, ...]
+    terms: Mapping[str, Terms] = {}
+    """Scenarios that it has under terms of its own."""
 
 
 class District(msgspec.Struct, frozen=True):

@@ -7,6 +7,11 @@ from typing import Final
 
 from city.demo.kinds import KIND_BY_SLUG
 from city.demo.model import IDENTIFIER_FIELD, Grant, Scenario, VenueSort
+from city.demo.questions import LIVES_IN
+
+NEIGHBOUR: Final = "museum.neighbour"
+_DISTRICTS_ASKED: Final = " ".join(predicate.name for predicate in LIVES_IN.values())
+"""Each museum is granted the question about its own district alone."""
 
 
 def _scenario(
@@ -129,7 +134,7 @@ SCENARIOS: Final = (
         VenueSort.STATION,
         ("站内租车", "Hiring a car"),
         ("确认准驾车型", "To see which cars one may drive"),
-        {"driving_licence": "name licence_class first_issued"},
+        {"driving_licence": "name may_drive_c1"},
     ),
     _scenario(
         "museum.entry",
@@ -153,6 +158,13 @@ SCENARIOS: Final = (
         },
     ),
     _scenario(
+        NEIGHBOUR,
+        VenueSort.MUSEUM,
+        ("邻里优惠", "A concession for neighbours"),
+        ("确认是本区居民", "To see that the visitor lives in the district"),
+        {"resident_id_card": _DISTRICTS_ASKED, "residence_permit": _DISTRICTS_ASKED},
+    ),
+    _scenario(
         "museum.borrowing",
         VenueSort.MUSEUM,
         ("馆藏借阅", "Borrowing from the library"),
@@ -172,7 +184,8 @@ SCENARIOS: Final = (
         ("优惠购票", "A concession on the ticket"),
         ("确认可享优惠的身份", "To see who pays less"),
         {
-            "senior_card": "concession_class",
+            "resident_id_card": "age_at_least_60",
+            "senior_card": "age_at_least_60",
             "student_card": "stage",
             "veteran_card": "veteran_category",
             "martyr_family_card": "martyr_relation",
@@ -205,7 +218,23 @@ SCENARIOS: Final = (
         VenueSort.AMUSEMENT_PARK,
         ("优惠购票", "A concession on the ticket"),
         ("确认可享优惠的身份", "To see who pays less"),
-        {"senior_card": "concession_class", "disability_card": "disability_grade", "student_card": "stage"},
+        {
+            "resident_id_card": "age_at_least_60",
+            "senior_card": "age_at_least_60",
+            "disability_card": "disability_grade",
+            "student_card": "stage",
+        },
+    ),
+    _scenario(
+        "amusement_park.adult_ride",
+        VenueSort.AMUSEMENT_PARK,
+        ("成人项目", "A ride for adults"),
+        ("确认已成年", "To see that the visitor is of age"),
+        {
+            "resident_id_card": "age_at_least_18",
+            "residence_permit": "age_at_least_18",
+            "student_card": "age_at_least_18",
+        },
     ),
     _scenario(
         "amusement_park.swimming",

@@ -4,7 +4,9 @@ from typing import Final
 
 from city.demo.codes import DISTRICT_BY_CODE, credit_code
 from city.demo.model import Device, Venue, VenueSort
-from city.demo.scenarios import SCENARIOS
+from city.demo.questions import LIVES_IN
+from city.demo.scenarios import NEIGHBOUR, SCENARIO_BY_CODE, SCENARIOS
+from wallet.model import Terms
 
 PUBLIC_INSTITUTION = "12"
 COMPANY = "91"
@@ -32,7 +34,16 @@ def _venue(
         address=f"上海市{DISTRICT_BY_CODE[district].name_zh}{street}",
         devices=tuple(Device(f"{slug}-{place}", zh, en) for place, (zh, en) in devices.items()),
         scenarios=tuple(one.code for one in SCENARIOS if one.sort is sort and one.code not in without),
+        terms=_terms(sort, district),
     )
+
+
+def _terms(sort: VenueSort, district: str) -> dict[str, Terms]:
+    """A museum may ask whether somebody lives in its own district, and in no other."""
+    if sort is not VenueSort.MUSEUM:
+        return {}
+    asked = (LIVES_IN[district].name,)
+    return {NEIGHBOUR: Terms(grants={grant.kind_code: asked for grant in SCENARIO_BY_CODE[NEIGHBOUR].grants})}
 
 
 _COUNTER = {"counter-1": ("一号窗口", "Counter 1"), "counter-2": ("二号窗口", "Counter 2")}

@@ -7,19 +7,22 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID, uuid4
 
 import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from msgspec import Meta
 
+from city.departments import parks_register
 from city.departments.refusing import Refused, problems
 from city.departments.token_checking import Caller, TokenChecker
-from kernel.clock import Clock
+from kernel.clock import Clock, in_shanghai
 
 SLUG: Final = "parks"
 HEALTH_PATH: Final = "/suishenban/health"
+REGISTER_PATH: Final = "/suishenban/register"
 BODY_BYTES_MAX: Final = 16 * 1024
 VISITS_MAX: Final = 100
 VISITORS_MAX: Final = 10_000
@@ -49,6 +52,16 @@ class VisitRequest(msgspec.Struct, forbid_unknown_fields=True):
     park: str
 
 
+class Holder(msgspec.Struct, forbid_unknown_fields=True):
+    id_number: Annotated[str, Meta(pattern=r"^[1-9][0-9]{16}[0-9X]$(?!\n)")]
+    name: Annotated[str, Meta(min_length=1, max_length=80)]
+
+
+class LookUp(msgspec.Struct, forbid_unknown_fields=True):
+    kind_code: Annotated[str, Meta(min_length=1, max_length=21)]
+    holder: Holder
+
+
 class Visit(msgspec.Struct, frozen=True):
     visit_id: UUID
     park: str
@@ -75,6 +88,7 @@ class Parks:
         app.add_routes(
             [
                 web.get(HEALTH_PATH, self.health, allow_head=False),
+                web.post(REGISTER_PATH, self._for_caller(self.look_up)),
                 web.get("/parks", self._for_caller(self.parks), allow_head=False),
                 web.get("/me", self._for_caller(self.me), allow_head=False),
                 web.get("/me/visits", self._for_caller(self.visits), allow_head=False),
@@ -96,6 +110,18 @@ class Parks:
     async def health(self, _request: web.Request) -> web.Response:
         """The one route without a token: the entrance asks it now and then."""
         return _answer({"status": "ok", "slug": SLUG})
+
+    async def look_up(self, request: web.Request, caller: Caller) -> web.Response:
+        """What our register has about the person whom the entrance names: they asked for it, by real name."""
+        if caller.claims.get("assurance") != "real_name":
+            raise Refused(403, "parks.real_name_needed", "The register is for those whose real name was checked")
+        try:
+            asked = msgspec.json.decode(await request.read(), type=LookUp)
+        except msgspec.MsgspecError:
+            raise Refused(400, "parks.body_malformed", "Send a kind, and whose entry to look for") from None
+        today = in_shanghai(self._clock.now()).date()
+        who = asked.holder
+        return _answer({"certificates": parks_register.entries_of(who.id_number, who.name, asked.kind_code, today)})
 
     async def parks(self, _request: web.Request, _caller: Caller) -> web.Response:
         return _answer({"parks": PARKS})

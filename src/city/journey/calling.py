@@ -30,12 +30,13 @@ class CityAway(Exception):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What came back. `content` is the decoded JSON, or None."""
+    """What came back. `content` is the decoded JSON, or None; `headers` by their names in lower case."""
 
     status: int
     media: str
     body: bytes
     content: Any
+    headers: Mapping[str, str] = {}
 
     @property
     def code(self) -> str:
@@ -59,6 +60,11 @@ class Caller:
         self._story = story
         self.token = token
 
+    @property
+    def url(self) -> str:
+        """Where the city answers, without a slash at the end."""
+        return self._url
+
     def proved(self, token: str) -> "Caller":
         """The same way to the city, with an access token."""
         return Caller(self._http, self._url, self._story, token)
@@ -80,26 +86,30 @@ class Caller:
         body: Any = None,
         *,
         form: Mapping[str, str] | None = None,
+        raw: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         status: int | None = 200,
     ) -> Answer:
-        """Send a request and note it in the story. Raises Broken when the answer has another status, CityAway."""
+        """Send a request and note it in the story. Raises Broken when the answer has another status, CityAway.
+
+        `body` goes as JSON, `form` as a form, `raw` as it is under the Content-Type in `headers`.
+        """
         began = time.monotonic()
-        answer = await self._exchange(method, path, body, form, dict(headers or {}))
+        answer = await self._exchange(method, path, body, form if raw is None else raw, dict(headers or {}))
         milliseconds = (time.monotonic() - began) * 1000
         sent = dict(form) if form is not None else body
         words = f"{method} {path}" + (f" {told(sent)}" if sent is not None else "")
+        words += f" {len(raw)} bytes" if raw is not None else ""
         self._story.note(Exchange(words, answer.words(), round(milliseconds, 1)))
         if status is not None and answer.status != status:
             raise Broken(f"{method} {path.split('?')[0]} is answered {status}", str(status), answer.words())
         return answer
 
     async def _exchange(
-        self, method: str, path: str, body: Any, form: Mapping[str, str] | None, headers: dict[str, str]
+        self, method: str, path: str, body: Any, data: Mapping[str, str] | bytes | None, headers: dict[str, str]
     ) -> Answer:
         if self.token is not None:
             headers["Authorization"] = f"Bearer {self.token}"
-        data: Any = form
         if body is not None:
             data, headers["Content-Type"] = json.dumps(body, ensure_ascii=False).encode(), JSON
         try:
@@ -109,7 +119,9 @@ class Caller:
                 received = await answer.content.read(BODY_BYTES_MAX)
                 while len(received) <= BODY_BYTES_MAX and (more := await answer.content.read(BODY_BYTES_MAX)):
                     received += more
-                return Answer(answer.status, answer.content_type, received, _decoded(answer.content_type, received))
+                content = _decoded(answer.content_type, received)
+                named = {name.lower(): value for name, value in answer.headers.items()}
+                return Answer(answer.status, answer.content_type, received, content, named)
         except (aiohttp.ClientError, TimeoutError, OSError) as problem:
             raise CityAway(f"{method} {self._url}{path}: {type(problem).__name__}") from problem
 
@@ -162,11 +174,13 @@ async def machine(city: Caller, client: PlayedClient, *, issuer: str) -> Caller:
     return city.proved(answer.content["access_token"])
 
 
-async def until(ask: Callable[[], Awaitable[T | None]], *, within_seconds: float) -> T | None:
+async def until(
+    ask: Callable[[], Awaitable[T | None]], *, within_seconds: float, every_seconds: float = ASKED_AGAIN_SECONDS
+) -> T | None:
     """What `ask` finds, asked again and again; None when it found nothing in time."""
     end = time.monotonic() + within_seconds
     while True:
         found = await ask()
         if found is not None or time.monotonic() >= end:
             return found
-        await asyncio.sleep(ASKED_AGAIN_SECONDS)
+        await asyncio.sleep(every_seconds)

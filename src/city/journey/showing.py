@@ -143,13 +143,13 @@ def _size(barcode: Any) -> tuple[str, str]:
 
 
 def _drawn(svg: str) -> Image.Image:
-    """The SVG as pixels. It is one path of unit squares on white, which needs no renderer."""
+    """The SVG as pixels. It is one path of runs a unit high on white, which needs no renderer."""
     box = re.search(r'viewBox="0 0 (\d+) (\d+)"', svg)
-    dark = re.findall(r"M(\d+) (\d+)h1v1h-1z", svg)
+    dark = re.findall(r"M(\d+) (\d+)h(\d+)v1h-\3z", svg)
     if box is None or not dark:
-        raise Broken("the SVG is a QR code", "a path of squares", svg)
+        raise Broken("the SVG is a QR code", "a path of runs", svg)
     image = Image.new("L", (int(box[1]) * PIXELS_PER_MODULE, int(box[2]) * PIXELS_PER_MODULE), 255)
     brush = ImageDraw.Draw(image)
-    for x, y in ((int(x) * PIXELS_PER_MODULE, int(y) * PIXELS_PER_MODULE) for x, y in dark):
-        brush.rectangle((x, y, x + PIXELS_PER_MODULE - 1, y + PIXELS_PER_MODULE - 1), fill=0)
+    for x, y, length in ((int(number) * PIXELS_PER_MODULE for number in run) for run in dark):
+        brush.rectangle((x, y, x + length - 1, y + PIXELS_PER_MODULE - 1), fill=0)
     return image

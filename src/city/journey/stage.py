@@ -34,11 +34,12 @@ class Stage(msgspec.Struct, frozen=True):
     def client(self, client_id: str) -> PlayedClient:
         return next(one for one in self.cast.clients if one.client_id == client_id)
 
-    def venue(self, sort: str, scenario: str) -> list[PlayedClient]:
-        """The devices of one venue of a sort that may look under a scenario; at least two."""
+    def venue(self, sort: str, scenario: str, *, but: str = "") -> list[PlayedClient]:
+        """The devices of one venue of a sort that may look under a scenario, at least two; not of the venue `but`."""
         for one in self.cast.clients:
             devices = [other for other in self.cast.clients if other.owner == one.owner]
-            if one.audience == "venue" and one.sort == sort and scenario in one.scenarios and len(devices) > 1:
+            fits = one.audience == "venue" and one.sort == sort and scenario in one.scenarios and one.owner != but
+            if fits and len(devices) > 1:
                 return devices
         raise Broken(f"the city has a {sort} with two devices for {scenario}", "one", "none")
 

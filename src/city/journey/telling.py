@@ -13,7 +13,9 @@ import msgspec
 
 TOLD_CHARACTERS_MAX: Final = 240
 """Of one request or answer; the journey checks all of it and shows the beginning."""
-_UNTOLD: Final = frozenset({"access_token", "refresh_token", "client_assertion", "private_jwk", "Authorization"})
+_UNTOLD: Final = frozenset(
+    {"access_token", "refresh_token", "client_assertion", "private_jwk", "Authorization", "secret", "sd_jwt", "salt"}
+)
 
 
 class Broken(Exception):

@@ -7,7 +7,7 @@ import msgspec
 
 from gateway.clients.model import Client, PublicKey
 from kernel.db import Connection
-from kernel.ids import VenueId
+from kernel.ids import DeviceId, VenueId
 from kernel.principal import Audience
 
 
@@ -57,6 +57,19 @@ async def select_client(conn: Connection, client_id: str, audience: Audience) ->
         public_keys=msgspec.json.decode(row["public_keys"], type=list[PublicKey]),
         grant_id=row["grant_id"],
     )
+
+
+async def select_clients_of_device(conn: Connection, device_id: DeviceId) -> list[str]:
+    """The clients, not disabled, that a venue's device proves itself as."""
+    rows = await conn.fetch(
+        """
+        -- gateway.select_clients_of_device
+        SELECT client_id FROM gateway.client
+         WHERE subject_id = $1 AND audience = 'venue' AND disabled_at IS NULL ORDER BY client_id
+        """,
+        device_id,
+    )
+    return [client_id for (client_id,) in rows]
 
 
 async def disable_client(conn: Connection, client_id: str, *, fresh_grant_id: UUID, now: datetime) -> UUID | None:

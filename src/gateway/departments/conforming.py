@@ -1,4 +1,8 @@
-"""Whether a department's server is there and is the one its manifest names (openapi/department-app.yaml, `health`)."""
+"""Whether a department's server is there and is the one its manifest names (openapi/department-app.yaml).
+
+`health` is asked now and then. Before an app goes live, one that offers a register is also asked for somebody without a
+token: it must refuse, or anybody could read it.
+"""
 
 import asyncio
 from typing import Literal
@@ -21,15 +25,30 @@ class _Health(msgspec.Struct):
 
 async def check_server(http: aiohttp.ClientSession, manifest: Manifest) -> None:
     """Raises ServerNotReady, which says what was found and what was expected."""
-    url = f"{manifest.home.rstrip('/')}/{RESERVED}/health"
+    await _check_health(http, manifest)
+    if manifest.registers:
+        status, _ = await _ask(http, manifest, "POST", "register")
+        if status != 401:
+            said = "expected 401 to a call without a token, since the manifest says `registers`"
+            raise ServerNotReady(f"/{RESERVED}/register answered {status}; {said}")
+
+
+async def _ask(http: aiohttp.ClientSession, manifest: Manifest, method: str, name: str) -> tuple[int, bytes]:
+    """What the server answers to a call that nobody vouches for. Raises ServerNotReady."""
+    url = f"{manifest.home.rstrip('/')}/{RESERVED}/{name}"
+    body = {"kind_code": manifest.registers[0]} if method == "POST" else None
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            async with http.get(url, allow_redirects=False) as response:
-                status, body = response.status, await read_bounded(response, ANSWER_BYTES_MAX)
+            async with http.request(method, url, json=body, allow_redirects=False) as response:
+                return response.status, await read_bounded(response, ANSWER_BYTES_MAX)
     except TimeoutError:
-        raise ServerNotReady(f"/{RESERVED}/health did not answer within {TIMEOUT_SECONDS} s") from None
+        raise ServerNotReady(f"/{RESERVED}/{name} did not answer within {TIMEOUT_SECONDS} s") from None
     except (aiohttp.ClientError, OSError, AnswerTooLong) as problem:
-        raise ServerNotReady(f"/{RESERVED}/health cannot be asked: {type(problem).__name__}") from None
+        raise ServerNotReady(f"/{RESERVED}/{name} cannot be asked: {type(problem).__name__}") from None
+
+
+async def _check_health(http: aiohttp.ClientSession, manifest: Manifest) -> None:
+    status, body = await _ask(http, manifest, "GET", "health")
     if status != 200:
         raise ServerNotReady(f"/{RESERVED}/health answered {status}; expected 200")
     try:
@@ -41,8 +60,9 @@ async def check_server(http: aiohttp.ClientSession, manifest: Manifest) -> None:
 
 
 async def is_ready(http: aiohttp.ClientSession, manifest: Manifest) -> bool:
+    """Whether the server says that it is well."""
     try:
-        await check_server(http, manifest)
+        await _check_health(http, manifest)
     except ServerNotReady:
         return False
     return True

@@ -24,6 +24,7 @@ RESERVED = "suishenban"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 Slug = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{1,39}$")]
+KindCode = Annotated[str, Meta(pattern=r"^[0-9A-Z]{18}[0-9]{3}$(?!\n)")]
 DepartmentSlug = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 Words = Annotated[str, Meta(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -77,6 +78,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     home: Annotated[str, Meta(max_length=300)]
     audience: Annotated[list[AppAudience], Meta(min_length=1, max_length=2)]
     issues: Annotated[list[DepartmentSlug], Meta(max_length=100)] = []
+    registers: Annotated[list[KindCode], Meta(max_length=100)] = []
+    """Kinds whose register can be asked for what it has about one person (openapi/department-app.yaml, `lookUp`)."""
     concurrency_max: Annotated[int, Meta(ge=1, le=256)] = 32
     name: Named
     about: Named
@@ -91,6 +94,7 @@ REMEDIES = {
     "home": "the origin of your server, such as `https://app.parks.example`: https, or http on a loopback address",
     "audience": 'a list of `"resident"`, `"mini"` or both',
     "issues": "a list of the slugs of the kinds of certificate you issue",
+    "registers": "a list of the codes of kinds, 21 digits and capitals each, that residents collect from your register",
     "concurrency_max": "how many of our requests your server takes at once, 1 to 256",
     "name": "a table with `zh` and `en`, 1 to 120 characters each",
     "about": "a table with `zh` and `en`, 1 to 120 characters each",

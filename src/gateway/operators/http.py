@@ -1,7 +1,7 @@
 """What operators do at the entrance, over HTTP."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from litestar import get, post
@@ -15,6 +15,7 @@ from kernel.db import Database
 from kernel.keys import SigningKeys
 from kernel.principal import Audience, Operator
 from kernel.problems import refuses
+from kernel.purposes import PURPOSES
 
 ENTRIES_MAX = 200
 KEY_ID_MAX = 60
@@ -45,14 +46,22 @@ class KeysView(msgspec.Struct):
     keys: list[KeyView]
 
 
-class RotationRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """Which keys to rotate: those of access tokens, or those that departments' servers trust."""
+RotatedPurpose = Literal["access", "department", "offline", "status", "vc", "trust", "ledger"]
+assert set(get_args(RotatedPurpose)) == set(PURPOSES), "operators rotate every key there is"
 
-    purpose: Literal["access", "department"]
+
+class RotationRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Which keys to rotate: those of `access` tokens, those that `department` servers trust, those that sign `offline`
+    codes, `status` lists, exported certificates (`vc`), the `trust` list itself, or the `ledger`'s checkpoints.
+    """
+
+    purpose: RotatedPurpose
 
 
 class RotationView(msgspec.Struct):
-    """The key that was announced; it takes over an hour later."""
+    """The key that was announced. It takes over once everybody has had time to hear of it: for tokens after an hour,
+    for what the trust list names after 30 days, as `signs_from` among the signing keys says.
+    """
 
     key_id: str
 
@@ -89,7 +98,7 @@ async def list_signing_keys(
 async def rotate_signing_key(
     data: JSONBody[RotationRequest], operator: NamedDependency[Operator], signing_keys: NamedDependency[SigningKeys]
 ) -> RotationView:
-    """Published at once, signing in an hour: nobody who caches the key set meets a key they do not know."""
+    """Published at once, signing later: nobody with an older key set or trust list meets a key they do not know."""
     return RotationView(await signing_keys.rotate(data.purpose, actor=f"operator:{operator.staff_id}"))
 
 
@@ -103,7 +112,9 @@ async def rotate_signing_key(
 async def revoke_signing_key(
     key_id: KeyId, operator: NamedDependency[Operator], signing_keys: NamedDependency[SigningKeys]
 ) -> RevocationView:
-    """Everybody whose token it signed signs in again. A fresh key takes its place at once."""
+    """What it signed is refused from now on, and whose token it signed signs in again. Another key takes its place at
+    once: the one that was announced next, where there is one.
+    """
     if not await signing_keys.revoke(key_id, actor=f"operator:{operator.staff_id}"):
         raise NoSuchKey
     return RevocationView(key_id, revoked=True)

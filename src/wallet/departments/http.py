@@ -1,23 +1,20 @@
 """What departments' systems do, over HTTP: issue certificates, suspend, restore, revoke and supersede them."""
 
-from datetime import date, datetime
-from typing import Annotated
 from uuid import UUID
 
 import msgspec
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
-from msgspec import Meta
 
 from kernel.audience import Handlers
 from kernel.errors import MalformedRequest
 from kernel.ids import CertificateId
-from kernel.people import Identity
 from kernel.principal import Audience, DepartmentSystem
 from kernel.problems import refuses
-from wallet.departments.issue_policy import TEXT_MAX, IssueRequest
+from wallet.departments.requests import CertificateRequest
 from wallet.departments.revoking import Reason
+from wallet.departments.views import IssuedView, KindsView, KindView
 from wallet.errors import (
     CertificateNotFound,
     HolderRefused,
@@ -30,47 +27,9 @@ from wallet.errors import (
     ValueRefused,
     VersionsExhausted,
 )
-from wallet.forms import FieldName, IdNumber, KindCode, Name, Reference, Serial
-from wallet.model import Certificate, FieldType, Kind, Sensitivity, today_in_city
+from wallet.forms import KindCode, Reference
+from wallet.model import today_in_city
 from wallet.parts import Wallet
-
-VALUES_MAX = 100
-INTEGER_MAX = 2**53 - 1
-"""Every number that JSON readers agree on (RFC 8259 §6)."""
-FieldValue = Annotated[str, Meta(max_length=TEXT_MAX)] | Annotated[int, Meta(ge=-INTEGER_MAX, le=INTEGER_MAX)] | bool
-
-
-class Holder(msgspec.Struct, forbid_unknown_fields=True):
-    """Whose certificate it is: the resident identity number (GB 11643) and the name on it."""
-
-    id_number: IdNumber
-    name: Name
-
-
-class CertificateRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """A certificate to issue. The same `reference` again issues nothing new.
-
-    Without `serial` we choose one; without `valid_until` the kind's own rule applies.
-    """
-
-    reference: Reference
-    kind_code: KindCode
-    holder: Holder
-    values: Annotated[dict[FieldName, FieldValue], Meta(max_length=VALUES_MAX)]
-    valid_from: date
-    valid_until: date | None = None
-    serial: Serial | None = None
-
-    def fit(self) -> IssueRequest:
-        return IssueRequest(
-            reference=self.reference,
-            kind_code=self.kind_code,
-            holder=Identity(self.holder.id_number, self.holder.name),
-            values=self.values,
-            valid_from=self.valid_from,
-            valid_until=self.valid_until,
-            serial=self.serial,
-        )
 
 
 class StepRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -84,66 +43,6 @@ class ReferenceRequest(msgspec.Struct, forbid_unknown_fields=True):
 
     reference: Reference
     kind_code: KindCode
-
-
-class IssuedView(msgspec.Struct):
-    """An issued certificate as its issuer sees it. `certificate_id` names it in every later call."""
-
-    certificate_id: UUID
-    identifier: str
-    kind_code: str
-    version: int
-    state: str
-    issued_at: datetime
-    valid_from: date
-    valid_until: date | None
-
-    @classmethod
-    def of(cls, certificate: Certificate, today: date) -> "IssuedView":
-        return cls(
-            certificate_id=certificate.certificate_id,
-            identifier=certificate.attributes.identifier,
-            kind_code=certificate.standing.kind_code,
-            version=certificate.version,
-            state=certificate.shown_state(today),
-            issued_at=certificate.issued_at,
-            valid_from=certificate.standing.valid_from,
-            valid_until=certificate.standing.valid_until,
-        )
-
-
-class FieldSchema(msgspec.Struct):
-    """One field of a kind. `codes` lists its values where the list is closed."""
-
-    name: str
-    label_zh: str
-    label_en: str
-    type: FieldType
-    sensitivity: Sensitivity
-    codes: list[str]
-    is_required: bool
-
-
-class KindView(msgspec.Struct):
-    """A kind you may issue, and the values each certificate of it carries."""
-
-    kind_code: str
-    name_zh: str
-    name_en: str
-    valid_days: int | None
-    fields: list[FieldSchema]
-
-    @classmethod
-    def of(cls, kind: Kind) -> "KindView":
-        fields = [
-            FieldSchema(f.name, f.label_zh, f.label_en, f.type, f.sensitivity, list(f.codes), f.is_required)
-            for f in kind.fields
-        ]
-        return cls(kind.kind_code, kind.name.zh, kind.name.en, kind.valid_days, fields)
-
-
-class KindsView(msgspec.Struct):
-    kinds: list[KindView]
 
 
 _STEP = refuses(MalformedRequest, CertificateNotFound, StepNotAllowed)
@@ -178,7 +77,7 @@ async def issue(
     certificate = await wallet.issuing.issue(
         wallet.db,
         wallet.clock,
-        catalogue.issuer_of(department.department_id, data.kind_code),
+        catalogue.issuer_of(department.department_id, data.kind_code, today_in_city(wallet.clock.now())),
         catalogue.kinds.get(data.kind_code),
         data.fit(),
         actor=_actor(department),

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import date, timedelta
 
+import msgspec
 from msgspec import Struct
 
 from kernel.people import Identity
@@ -114,3 +115,13 @@ def valid_until_of(kind: Kind, request: IssueRequest) -> date | None:
         return request.valid_from + timedelta(days=kind.valid_days)
     except OverflowError:
         raise ValidityRefused("the kind's length of life leads beyond the calendar") from None
+
+
+def place_of_reference(issuer_code: str, reference: str) -> str:
+    """What an issuer's reference is filed under, once it is digested: references are unique among an issuer's own."""
+    return f"{issuer_code}\0{reference}"
+
+
+def body_of(request: IssueRequest, version: int, serial: str | None) -> str:
+    """All that was asked for, in one way of writing it: digested, it tells whether a reference is used again."""
+    return msgspec.json.encode((request, version, serial), order="deterministic").decode()

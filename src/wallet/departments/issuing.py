@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-import msgspec
 from msgspec import Struct
 
 from kernel import audit
@@ -17,12 +16,13 @@ from notifications.outbox import Outbox, Owed
 from wallet import identifier
 from wallet.catalogue import Catalogue
 from wallet.departments import queries
-from wallet.departments.issue_policy import IssueRequest, may_issue, valid_until_of
+from wallet.departments.issue_policy import IssueRequest, body_of, may_issue, place_of_reference, valid_until_of
 from wallet.departments.queries import NewCertificate, Reference
 from wallet.errors import CertificateNotFound, IdentifierTaken, ReferenceReused
-from wallet.model import Attributes, Certificate, Issuer, Kind, Standing, State
+from wallet.model import Attributes, Certificate, Issuer, Kind, Standing, State, today_in_city
 from wallet.queries import select_certificate
 from wallet.seals import Seals
+from wallet.status.allocating import Statuses
 
 BATCH_MAX = 500
 FIRST_VERSION = 1
@@ -44,9 +44,10 @@ class Draft(Struct, frozen=True):
 class Issuing:
     """Issues certificates: one at a time over the wire, many at once when a register is loaded."""
 
-    def __init__(self, keys: Keys, people: People, outbox: Outbox) -> None:
+    def __init__(self, keys: Keys, people: People, outbox: Outbox, statuses: Statuses) -> None:
         self._people = people
         self._outbox = outbox
+        self._statuses = statuses
         self._seals = Seals(keys)
         self._references = keys.digester("wallet.issuer_reference")
         self._bodies = keys.digester("wallet.issue_body")
@@ -83,8 +84,9 @@ class Issuing:
         Nobody is told unless `is_told`: what is loaded was issued long ago. Raises what `issue` raises, for the first
         request that is refused; earlier batches stay.
         """
+        today = today_in_city(clock.now())
         fit = [
-            (*may_issue(catalogue.issuer_of(department_id, r.kind_code), catalogue.kinds.get(r.kind_code), r), r)
+            (*may_issue(catalogue.issuer_of(department_id, r.kind_code, today), catalogue.kinds.get(r.kind_code), r), r)
             for r in requests
         ]
         issued: list[Certificate] = []
@@ -98,8 +100,7 @@ class Issuing:
     async def _drafts(
         self, conn: Connection, fit: Sequence[tuple[Issuer, Kind, IssueRequest]], *, now: datetime
     ) -> list[Draft]:
-        holders = {request.holder.id_number: request.holder for _, _, request in fit}
-        persons = {number: await self._people.mint(conn, holders[number], now=now) for number in sorted(holders)}
+        persons = await self._people.mint_many(conn, [request.holder for _, _, request in fit], now=now)
         return [
             Draft(request, issuer, kind, persons[request.holder.id_number], FIRST_VERSION, request.serial)
             for issuer, kind, request in fit
@@ -114,16 +115,12 @@ class Issuing:
         """
         assert len(drafts) <= BATCH_MAX
         filed = await self._file(conn, drafts, now=now)
-        fresh = [
-            (self._certificate_of(draft, reference.certificate_id, now), draft.kind)
-            for draft, (reference, is_new) in zip(drafts, filed, strict=True)
-            if is_new
-        ]
-        rows = [self._row_of(certificate, actor) for certificate, _ in fresh]
-        if rows and await queries.insert_certificates(conn, rows) != len(rows):
-            raise IdentifierTaken
-        await self._tell(conn, fresh, actor=actor, is_told=is_told, now=now)
-        issued = {certificate.certificate_id: certificate for certificate, _ in fresh}
+        fresh = [(draft, mine) for draft, (mine, is_new) in zip(drafts, filed, strict=True) if is_new]
+        rows = self._rows_of(fresh, actor=actor, now=now)
+        await self._put(conn, rows, now=now)
+        kinds = [draft.kind for draft, _ in fresh]
+        await self._tell(conn, rows, kinds, actor=actor, is_told=is_told, now=now)
+        issued = {row.certificate.certificate_id: row.certificate for row in rows}
         return [issued.get(reference.certificate_id) or await self._read(conn, reference) for reference, _ in filed]
 
     async def is_holder(self, conn: Connection, holder: Identity, person_id: PersonId) -> bool:
@@ -132,8 +129,17 @@ class Issuing:
 
     async def _file(self, conn: Connection, drafts: Sequence[Draft], *, now: datetime) -> list[tuple[Reference, bool]]:
         """What each draft's reference stands for, and whether that is the draft itself. Raises ReferenceReused."""
-        wanted = [self._reference_of(draft, now) for draft in drafts]
-        known = await self._under_older_keys(conn, drafts, wanted)
+        digests = [self._references.every_digest(_place_of(draft)) for draft in drafts]
+        wanted = [
+            Reference(
+                newest,
+                self._bodies.digest(_body_of(draft)),
+                draft.person_id,
+                CertificateId(uuid7(now)),
+            )
+            for draft, (newest, *_) in zip(drafts, digests, strict=True)
+        ]
+        known = await self._under_older_keys(conn, digests)
         first = {reference.reference_digest: reference for reference in reversed(wanted)}
         unknown = sorted(digest for digest in first if digest not in known)
         fresh = await queries.insert_references(conn, [first[digest] for digest in unknown])
@@ -143,30 +149,51 @@ class Issuing:
         filed = []
         for draft, mine in zip(drafts, wanted, strict=True):
             stands = known[mine.reference_digest]
-            if stands.body_digest not in self._bodies.every_digest(_body_of(draft)):
-                raise ReferenceReused
-            filed.append((stands, stands.certificate_id == mine.certificate_id))
+            if stands.body_digest != mine.body_digest:
+                self._check_same(draft, stands)
+            filed.append((stands, stands is mine))
         return filed
 
-    async def _under_older_keys(
-        self, conn: Connection, drafts: Sequence[Draft], wanted: Sequence[Reference]
-    ) -> dict[bytes, Reference]:
+    async def _under_older_keys(self, conn: Connection, digests: Sequence[list[bytes]]) -> dict[bytes, Reference]:
         """References filed before the digest key was rotated, by the digest they have now."""
-        older = {
-            digest: mine.reference_digest
-            for draft, mine in zip(drafts, wanted, strict=True)
-            for digest in self._references.every_digest(_place_of(draft))[1:]
-        }
+        older = {digest: newest for newest, *rest in digests for digest in rest}
         found = await queries.select_references(conn, list(older)) if older else {}
         return {older[digest]: reference for digest, reference in found.items()}
 
-    def _reference_of(self, draft: Draft, now: datetime) -> Reference:
-        return Reference(
-            self._references.digest(_place_of(draft)),
-            self._bodies.digest(_body_of(draft)),
-            draft.person_id,
-            CertificateId(uuid7(now)),
-        )
+    def _check_same(self, draft: Draft, stands: Reference) -> None:
+        """Whether the body was digested under an older key, and is the same. Raises ReferenceReused."""
+        if stands.body_digest not in self._bodies.every_digest(_body_of(draft)):
+            raise ReferenceReused
+
+    def _rows_of(self, fresh: Sequence[tuple[Draft, Reference]], *, actor: str, now: datetime) -> list[NewCertificate]:
+        """Drafts that stand for themselves, as the rows they become, in order. Nothing is written."""
+        rows = []
+        for draft, reference in fresh:
+            certificate = self._certificate_of(draft, reference.certificate_id, now)
+            attributes = certificate.attributes
+            rows.append(
+                NewCertificate(
+                    certificate,
+                    self._seals.attributes(certificate.person_id, certificate.certificate_id, attributes),
+                    self._identifiers.digest(attributes.identifier),
+                    actor,
+                    ISSUED,
+                )
+            )
+        return rows
+
+    async def _put(self, conn: Connection, rows: Sequence[NewCertificate], *, now: datetime) -> None:
+        """Write the rows, each with its place in the status lists. Raises IdentifierTaken.
+
+        Places are taken last: once identifiers are claimed nothing waits for anybody but for the counter of a list.
+        """
+        if not rows:
+            return
+        if not await queries.claim_identifiers(conn, rows):
+            raise IdentifierTaken
+        ids = [row.certificate.certificate_id for row in rows]
+        places = await self._statuses.allocate(conn, ids, now=now)
+        await queries.insert_certificates(conn, rows, places)
 
     def _certificate_of(self, draft: Draft, certificate_id: CertificateId, now: datetime) -> Certificate:
         request, kind = draft.request, draft.kind
@@ -184,37 +211,26 @@ class Issuing:
             ),
         )
 
-    def _row_of(self, certificate: Certificate, actor: str) -> NewCertificate:
-        return NewCertificate(
-            person_id=certificate.person_id,
-            certificate_id=certificate.certificate_id,
-            issuer_code=certificate.issuer_code,
-            kind_code=certificate.standing.kind_code,
-            version=certificate.version,
-            valid_from=certificate.standing.valid_from,
-            valid_until=certificate.standing.valid_until,
-            issued_at=certificate.issued_at,
-            sealed_attributes=self._seals.attributes(
-                certificate.person_id, certificate.certificate_id, certificate.attributes
-            ),
-            identifier_digest=self._identifiers.digest(certificate.attributes.identifier),
-            actor=actor,
-            reason=ISSUED,
-        )
-
     async def _tell(
-        self, conn: Connection, fresh: Sequence[tuple[Certificate, Kind]], *, actor: str, is_told: bool, now: datetime
+        self,
+        conn: Connection,
+        rows: Sequence[NewCertificate],
+        kinds: Sequence[Kind],
+        *,
+        actor: str,
+        is_told: bool,
+        now: datetime,
     ) -> None:
         """Record the act, and owe the holders the news."""
-        if not fresh:
+        if not rows:
             return
-        first = fresh[0][0]
-        subject = f"certificate:{first.certificate_id}" if len(fresh) == 1 else f"issuer:{first.issuer_code}"
+        first = rows[0].certificate
+        subject = f"certificate:{first.certificate_id}" if len(rows) == 1 else f"issuer:{first.issuer_code}"
         await audit.record(
-            conn, actor=actor, act="wallet.issue", subject=subject, now=now, detail={"certificates": len(fresh)}
+            conn, actor=actor, act="wallet.issue", subject=subject, now=now, detail={"certificates": len(rows)}
         )
         if is_told:
-            news = [_news_of(certificate, kind, now) for certificate, kind in fresh]
+            news = [_news_of(row.certificate, kind, now) for row, kind in zip(rows, kinds, strict=True)]
             await self._outbox.owe_many(conn, news, now=now)
 
     async def _read(self, conn: Connection, reference: Reference) -> Certificate:
@@ -225,24 +241,19 @@ class Issuing:
     async def find(self, db: Database, issuer: Issuer, reference: str) -> Certificate:
         """What was issued under an issuer's reference. Raises CertificateNotFound."""
         async with db.connection() as conn:
-            digests = self._references.every_digest(_place(issuer.issuer_code, reference))
+            digests = self._references.every_digest(place_of_reference(issuer.issuer_code, reference))
             found = await queries.select_references(conn, digests)
             if not found:
                 raise CertificateNotFound
             return await self._read(conn, next(iter(found.values())))
 
 
-def _place(issuer_code: str, reference: str) -> str:
-    return f"{issuer_code}\0{reference}"
-
-
 def _place_of(draft: Draft) -> str:
-    return _place(draft.issuer.issuer_code, draft.request.reference)
+    return place_of_reference(draft.issuer.issuer_code, draft.request.reference)
 
 
 def _body_of(draft: Draft) -> str:
-    """All that was asked for, in one way of writing it."""
-    return msgspec.json.encode((draft.request, draft.version, draft.serial), order="deterministic").decode()
+    return body_of(draft.request, draft.version, draft.serial)
 
 
 def _news_of(certificate: Certificate, kind: Kind, now: datetime) -> Owed:

@@ -1,15 +1,17 @@
 """Every statement by which certificates come to be."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
 
 from msgspec import Struct
 
 from kernel.db import Connection
 from kernel.grouping import Many
 from kernel.ids import CertificateId, PersonId
+from wallet.model import Certificate
+from wallet.status.allocating import Place
 
-_SIZES = (1, 8, 64, 512)
+_SIZES = (1, 8, 64, 500)
+"""The largest is that of a whole batch of a register, so that such a one is one statement."""
 
 _INSERT_REFERENCES = Many(
     """
@@ -40,48 +42,12 @@ _INSERT_IDENTIFIERS = Many(
     columns=3,
     sizes=_SIZES,
 )
-_INSERT_HOLDERS = Many(
-    """
-    -- wallet.insert_holders
-    INSERT INTO wallet.certificate_holder (certificate_id, issuer_code, person_id) VALUES {rows}
-    """,
-    columns=3,
-    sizes=_SIZES,
-)
-_INSERT_FIRST_CHANGES = Many(
-    """
-    -- wallet.insert_first_changes
-    INSERT INTO wallet.certificate_change (person_id, certificate_id, seq, to_state, is_last, at, actor, reason)
-    VALUES {rows}
-    """,
-    columns=5,
-    row="({}, {}, 1, 'issued', true, {}, {}, {})",
-    sizes=_SIZES,
-)
-_INSERT_CERTIFICATES = Many(
-    """
-    -- wallet.insert_certificates
-    INSERT INTO wallet.certificate (person_id, certificate_id, issuer_code, kind_code, version, state, last_change,
-                                    valid_from, valid_until, issued_at, attributes)
-    VALUES {rows}
-    """,
-    columns=9,
-    row="({}, {}, {}, {}, {}, 'issued', 1, {}, {}, {}, {})",
-    sizes=_SIZES,
-)
 
 
-class NewCertificate(Struct, frozen=True, kw_only=True):
-    """Everything that is written when a certificate is issued."""
+class NewCertificate(Struct, frozen=True):
+    """A certificate and everything that is written beside it when it is issued."""
 
-    person_id: PersonId
-    certificate_id: CertificateId
-    issuer_code: str
-    kind_code: str
-    version: int
-    valid_from: date
-    valid_until: date | None
-    issued_at: datetime
+    certificate: Certificate
     sealed_attributes: bytes
     identifier_digest: bytes
     actor: str
@@ -108,22 +74,42 @@ async def select_references(conn: Connection, digests: Sequence[bytes]) -> dict[
     return {row["reference_digest"]: Reference(*row) for row in rows}
 
 
-async def insert_certificates(conn: Connection, certificates: Sequence[NewCertificate]) -> int:
-    """Write whole certificates; how many identifiers were free. Fewer than asked: roll back."""
-    digests = [(c.identifier_digest, c.person_id, c.certificate_id) for c in certificates]
-    free = await _INSERT_IDENTIFIERS.fetch(conn, sorted(digests))
-    await _INSERT_HOLDERS.fetch(conn, [(c.certificate_id, c.issuer_code, c.person_id) for c in certificates])
-    await _INSERT_FIRST_CHANGES.fetch(
-        conn, [(c.person_id, c.certificate_id, c.issued_at, c.actor, c.reason) for c in certificates]
+async def claim_identifiers(conn: Connection, certificates: Sequence[NewCertificate]) -> bool:
+    """File the identifiers of certificates to be written; whether all were free. If not: roll back."""
+    rows = [(c.identifier_digest, c.certificate.person_id, c.certificate.certificate_id) for c in certificates]
+    return len(await _INSERT_IDENTIFIERS.fetch(conn, sorted(rows))) == len(rows)
+
+
+async def insert_certificates(
+    conn: Connection, certificates: Sequence[NewCertificate], places: Sequence[Place]
+) -> None:
+    """Write whole certificates, whose identifiers were claimed: of nothing here can there be one already."""
+    issued = [(c.certificate, c) for c in certificates]
+    await conn.copy_records_to_table(
+        "certificate_holder",
+        schema_name="wallet",
+        columns=("certificate_id", "issuer_code", "person_id"),
+        records=[(it.certificate_id, it.issuer_code, it.person_id) for it, _ in issued],
     )
-    await _INSERT_CERTIFICATES.fetch(
-        conn,
-        [
-            (
-                c.person_id, c.certificate_id, c.issuer_code, c.kind_code, c.version, c.valid_from, c.valid_until,
-                c.issued_at, c.sealed_attributes,
-            )
-            for c in certificates
+    await conn.copy_records_to_table(
+        "certificate_change",
+        schema_name="wallet",
+        columns=("person_id", "certificate_id", "seq", "to_state", "is_last", "at", "actor", "reason"),
+        records=[
+            (it.person_id, it.certificate_id, it.last_change, it.standing.state.value, True, it.issued_at,
+             new.actor, new.reason)
+            for it, new in issued
         ],
     )  # fmt: skip
-    return len(free)
+    await conn.copy_records_to_table(
+        "certificate",
+        schema_name="wallet",
+        columns=("person_id", "certificate_id", "issuer_code", "kind_code", "version", "state", "last_change",
+                 "valid_from", "valid_until", "issued_at", "attributes", "status_list", "status_index"),
+        records=[
+            (it.person_id, it.certificate_id, it.issuer_code, it.standing.kind_code, it.version,
+             it.standing.state.value, it.last_change, it.standing.valid_from, it.standing.valid_until, it.issued_at,
+             new.sealed_attributes, place.list_id, place.idx)
+            for (it, new), place in zip(issued, places, strict=True)
+        ],
+    )  # fmt: skip

@@ -5,7 +5,7 @@ refuses as well.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 import msgspec
@@ -17,13 +17,14 @@ from kernel.ids import CertificateId, DepartmentId
 from notifications import templates
 from notifications.outbox import Outbox, Owed
 from wallet import identifier, queries
-from wallet.catalogue import Catalogue
+from wallet.catalogue import Catalogue, is_accredited
 from wallet.departments.issue_policy import IssueRequest, may_issue
 from wallet.departments.issuing import Draft, Issuing
-from wallet.errors import CertificateNotFound, StepNotAllowed, VersionsExhausted
-from wallet.model import ALLOWED_STEPS, Certificate, State
+from wallet.errors import CertificateNotFound, KindNotEntitled, StepNotAllowed, VersionsExhausted
+from wallet.model import ALLOWED_STEPS, Certificate, Issuer, Kind, State, today_in_city
 from wallet.queries import CertificateRow
 from wallet.seals import Seals
+from wallet.status.allocating import Place, Statuses
 
 
 class Reason(StrEnum):
@@ -42,6 +43,14 @@ class Reason(StrEnum):
     DATA_CHANGED = "data_changed"
 
 
+_STEPS = {
+    State.SUSPENDED: ("wallet.suspend", "suspended"),
+    State.ISSUED: ("wallet.restore", "restored"),
+    State.REVOKED: ("wallet.revoke", "revoked"),
+}
+"""What each step is called on record, and to its holder."""
+
+
 class Revoking:
     """Changes the state of certificates in the name of the department that issued them."""
 
@@ -52,6 +61,7 @@ class Revoking:
         seals: Seals,
         outbox: Outbox,
         issuing: Issuing,
+        statuses: Statuses,
         catalogue: Callable[[], Catalogue],
     ) -> None:
         self._db = db
@@ -59,6 +69,7 @@ class Revoking:
         self._seals = seals
         self._outbox = outbox
         self._issuing = issuing
+        self._statuses = statuses
         self._catalogue = catalogue
 
     async def suspend(
@@ -66,21 +77,21 @@ class Revoking:
     ) -> Certificate:
         """From now on nobody may rely on it, until it is restored. Raises CertificateNotFound, StepNotAllowed."""
         step = State.SUSPENDED
-        return await self._step(department_id, certificate_id, step, reason, act="wallet.suspend", actor=actor)
+        return await self._step(department_id, certificate_id, step, reason, actor=actor)
 
     async def restore(
         self, department_id: DepartmentId, certificate_id: CertificateId, reason: Reason, *, actor: str
     ) -> Certificate:
         """A suspended certificate is good again. Raises CertificateNotFound, StepNotAllowed."""
         step = State.ISSUED
-        return await self._step(department_id, certificate_id, step, reason, act="wallet.restore", actor=actor)
+        return await self._step(department_id, certificate_id, step, reason, actor=actor)
 
     async def revoke(
         self, department_id: DepartmentId, certificate_id: CertificateId, reason: Reason, *, actor: str
     ) -> Certificate:
         """It is not good any more, for ever. Raises CertificateNotFound, StepNotAllowed."""
         step = State.REVOKED
-        return await self._step(department_id, certificate_id, step, reason, act="wallet.revoke", actor=actor)
+        return await self._step(department_id, certificate_id, step, reason, actor=actor)
 
     async def supersede(
         self, department_id: DepartmentId, certificate_id: CertificateId, request: IssueRequest, *, actor: str
@@ -91,25 +102,48 @@ class Revoking:
         certificate is of another kind or holder or has ended otherwise, VersionsExhausted, and what issuing raises.
         """
         now = self._clock.now()
-        catalogue = self._catalogue()
         async with self._db.transaction() as conn:
-            old = await self._lock(conn, department_id, certificate_id)
-            issuer, kind = catalogue.issuers.get(old.issuer_code), catalogue.kinds.get(old.kind_code)
-            issuer, kind = may_issue(issuer, kind, request)
-            if request.kind_code != old.kind_code:
-                raise StepNotAllowed("a certificate is superseded by one of its own kind")
-            opened = self._seals.open_certificate(old)
-            was = identifier.read(opened.attributes.identifier)
-            if was.version >= identifier.VERSION_MAX:
-                raise VersionsExhausted
-            draft = Draft(request, issuer, kind, old.person_id, was.version + 1, was.serial)
-            if not await self._issuing.is_holder(conn, request.holder, old.person_id):
-                raise StepNotAllowed("a certificate is superseded by one of the same holder")
-            if old.state != State.SUPERSEDED:
-                await self._take(conn, old, State.SUPERSEDED, Reason.DATA_CHANGED, actor=actor, now=now)
-                await self._record(conn, old, "wallet.supersede", Reason.DATA_CHANGED, actor=actor, now=now)
-            [new] = await self._issuing.write(conn, [draft], actor=actor, is_told=True, now=now)
+            old = await self.lock(conn, department_id, certificate_id)
+            return await self.replace(conn, old, request, reason=Reason.DATA_CHANGED, actor=actor, now=now)
+
+    async def replace(
+        self,
+        conn: Connection,
+        old: CertificateRow,
+        request: IssueRequest,
+        *,
+        reason: Reason,
+        actor: str,
+        now: datetime,
+        is_told: bool = True,
+    ) -> Certificate:
+        """The same inside the caller's transaction, which has locked `old`; for any reason."""
+        issuer, kind = self._entitled(old, request, today_in_city(now))
+        was = identifier.read(self._seals.open_certificate(old).attributes.identifier)
+        if was.version >= identifier.VERSION_MAX:
+            raise VersionsExhausted
+        draft = Draft(request, issuer, kind, old.person_id, was.version + 1, was.serial)
+        if not await self._issuing.is_holder(conn, request.holder, old.person_id):
+            raise StepNotAllowed("a certificate is superseded by one of the same holder")
+        if old.state != State.SUPERSEDED:
+            await self._take(conn, old, State.SUPERSEDED, reason, actor=actor, now=now)
+            await self._record(conn, old, "wallet.supersede", reason, actor=actor, now=now)
+        [new] = await self._issuing.write(conn, [draft], actor=actor, is_told=is_told, now=now)
         return new
+
+    def _entitled(self, old: CertificateRow, request: IssueRequest, today: date) -> tuple[Issuer, Kind]:
+        """Whether this may be issued in place of `old`, and in whose name.
+
+        Raises what `may_issue` raises, and StepNotAllowed for another kind.
+        """
+        catalogue = self._catalogue()
+        issuer = catalogue.issuers.get(old.issuer_code)
+        if issuer is not None and not is_accredited(issuer, today):
+            raise KindNotEntitled
+        fit = may_issue(issuer, catalogue.kinds.get(old.kind_code), request)
+        if request.kind_code != old.kind_code:
+            raise StepNotAllowed("a certificate is superseded by one of its own kind")
+        return fit
 
     async def _step(
         self,
@@ -118,25 +152,33 @@ class Revoking:
         to_state: State,
         reason: Reason,
         *,
-        act: str,
         actor: str,
     ) -> Certificate:
         """One step, told to the holder. Asked again when it is done, nothing more happens."""
         now = self._clock.now()
         async with self._db.transaction() as conn:
-            row = await self._lock(conn, department_id, certificate_id)
-            if row.state == to_state:
-                return self._seals.open_certificate(row)
-            changed = await self._take(conn, row, to_state, reason, actor=actor, now=now)
-            await self._record(conn, changed, act, reason, actor=actor, now=now)
-            word = "restored" if to_state is State.ISSUED else to_state.value
-            await self._outbox.owe_many(conn, [self._news_of(changed, word, now)], now=now)
-        return self._seals.open_certificate(changed)
+            row = await self.lock(conn, department_id, certificate_id)
+            if row.state != to_state:
+                row = await self.step(conn, row, to_state, reason, actor=actor, now=now)
+        return self._seals.open_certificate(row)
 
-    async def _lock(
+    async def step(
+        self, conn: Connection, row: CertificateRow, to_state: State, reason: Reason, *, actor: str, now: datetime
+    ) -> CertificateRow:
+        """Suspend, restore or revoke inside the caller's transaction, which has locked the row; told to the holder.
+
+        Raises StepNotAllowed.
+        """
+        act, word = _STEPS[to_state]
+        changed = await self._take(conn, row, to_state, reason, actor=actor, now=now)
+        await self._record(conn, changed, act, reason, actor=actor, now=now)
+        await self._outbox.owe_many(conn, [self._news_of(changed, word, now)], now=now)
+        return changed
+
+    async def lock(
         self, conn: Connection, department_id: DepartmentId, certificate_id: CertificateId
     ) -> CertificateRow:
-        """The certificate, if this department issued it, held until the transaction ends."""
+        """A certificate of this department's, held until the transaction ends. Raises CertificateNotFound."""
         held = await queries.select_holder(conn, certificate_id)
         if held is None or held[0] not in self._catalogue().issuer_codes_of(department_id):
             raise CertificateNotFound
@@ -162,6 +204,8 @@ class Revoking:
             now=now,
         )
         assert moved, "the row is locked, so it is where we read it"
+        if row.status_list is not None and row.status_index is not None:
+            await self._statuses.write(conn, Place(row.status_list, row.status_index), to_state, now=now)
         return msgspec.structs.replace(row, state=to_state.value, last_change=row.last_change + 1)
 
     async def _record(

@@ -1,6 +1,7 @@
 """What operators do with the catalogue, over HTTP. Every act is recorded."""
 
 from collections.abc import Awaitable, Callable
+from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from kernel.errors import MalformedRequest, NoSuchPath
 from kernel.ids import DepartmentId, DeviceId, VenueId
 from kernel.principal import Audience, Operator
 from kernel.problems import refuses
-from wallet.errors import CatalogueIncomplete, DeviceNotFound
+from wallet.errors import CatalogueIncomplete, DeviceNotFound, PredicateUnsound, TermsRefused, VenueNotFound
 from wallet.forms import (
     ISSUER_CODE,
     KIND_CODE,
@@ -31,14 +32,19 @@ from wallet.forms import (
     Name,
     ScenarioCode,
 )
-from wallet.model import Field, FieldType, Issuer, Kind, Scenario, Sensitivity, Venue, Words
+from wallet.model import Field, FieldType, Issuer, IssuerSort, Kind, Scenario, Sensitivity, Venue, Words
+from wallet.onboarding.terms import TermsBody
 from wallet.operators import cataloguing
 from wallet.parts import Wallet
+from wallet.predicates import OPERANDS_MAX, Predicate, Test
 
 FIELDS_MAX = 60
 KINDS_MAX = 1_000
 SCENARIOS_MAX = 100
 VALID_DAYS_MAX = 36_525
+NUMBER_MAX = 2**53 - 1
+"""Every number that JSON readers agree on (RFC 8259 §6)."""
+Organ = Annotated[str, Meta(max_length=80, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
 
 
 class FieldBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -52,9 +58,42 @@ class FieldBody(msgspec.Struct, forbid_unknown_fields=True):
     codes: Annotated[list[Name], Meta(max_length=200)] = []
     is_required: bool = True
 
+    def whole(self) -> Field:
+        return Field(
+            self.name,
+            self.label_zh,
+            self.label_en,
+            self.type,
+            self.sensitivity,
+            tuple(self.codes),
+            self.is_required,
+        )
+
+
+class PredicateBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A question about one field that is answered yes or no, the value untold.
+
+    `age_at_least` and `at_least` compare with `number`, `one_of` and `starts_with` with `texts`, `is_true` with none.
+    """
+
+    name: FieldName
+    label_zh: Name
+    label_en: Name
+    field: FieldName
+    test: Test
+    number: Annotated[int, Meta(ge=-NUMBER_MAX, le=NUMBER_MAX)] | None = None
+    texts: Annotated[list[Name], Meta(max_length=OPERANDS_MAX)] = []
+
+    def whole(self) -> Predicate:
+        return Predicate(self.name, self.label_zh, self.label_en, self.field, self.test, self.number, tuple(self.texts))
+
 
 class KindBody(msgspec.Struct, forbid_unknown_fields=True):
-    """A kind of certificate: its names, its fields, how long it is good, how its face is drawn."""
+    """A kind of certificate: its names, its fields, how long it is good, how its face is drawn.
+
+    `face` names the fields on the card's face, in order (none: all of them); `predicates` are the questions that
+    scenarios may be granted instead of fields; `organ_zh` and `organ_en` name the issuing organ.
+    """
 
     name_zh: Name
     name_en: Name
@@ -62,15 +101,46 @@ class KindBody(msgspec.Struct, forbid_unknown_fields=True):
     face_colour: Colour
     layout: Literal["card", "booklet", "sheet"]
     valid_days: Annotated[int, Meta(ge=1, le=VALID_DAYS_MAX)] | None = None
+    organ_zh: Organ = ""
+    organ_en: Organ = ""
+    face: Annotated[list[FieldName], Meta(max_length=FIELDS_MAX)] = []
+    predicates: Annotated[list[PredicateBody], Meta(max_length=FIELDS_MAX)] = []
+    is_offline: bool = True
+    """Whether it may be shown where there is no network."""
+    is_printable: bool = False
+    """Whether it may be printed as a proof."""
+    proves_guardianship: bool = False
+    """Whether whoever may issue it may tell us who is whose guardian."""
+
+    def whole(self, kind_code: str) -> Kind:
+        return Kind(
+            kind_code,
+            Words(self.name_zh, self.name_en),
+            tuple(field.whole() for field in self.fields),
+            self.valid_days,
+            self.face_colour,
+            self.layout,
+            Words(self.organ_zh, self.organ_en),
+            tuple(self.face),
+            tuple(predicate.whole() for predicate in self.predicates),
+            self.is_offline,
+            self.is_printable,
+            self.proves_guardianship,
+        )
 
 
 class IssuerBody(msgspec.Struct, forbid_unknown_fields=True):
-    """An issuer, the department that acts for it, and exactly the kinds it is entitled to."""
+    """An issuer, the department or body that acts for it, and exactly the kinds it is entitled to.
+
+    Associations, assessors and schools are accredited: after `accredited_until` they issue nothing new.
+    """
 
     department_id: UUID
     name_zh: Name
     name_en: Name
     kind_codes: Annotated[list[KindCode], Meta(max_length=KINDS_MAX)]
+    sort: IssuerSort = IssuerSort.DEPARTMENT
+    accredited_until: date | None = None
 
 
 class ScenarioBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -117,18 +187,18 @@ async def _record(
 
 
 @put("/kinds/{kind_code:str}", operation_id="putKind", summary="Make or change a kind of certificate", status_code=204,
-     responses=refuses(MalformedRequest, CatalogueIncomplete))  # fmt: skip
+     responses=refuses(MalformedRequest, CatalogueIncomplete, PredicateUnsound))  # fmt: skip
 async def put_kind(
     kind_code: Annotated[str, PathParameter(pattern=KIND_CODE)],
     data: JSONBody[KindBody],
     operator: NamedDependency[Operator],
     wallet: NamedDependency[Wallet],
 ) -> None:
-    """What was issued keeps the values it has; new certificates follow the new fields."""
-    fields = tuple(
-        Field(f.name, f.label_zh, f.label_en, f.type, f.sensitivity, tuple(f.codes), f.is_required) for f in data.fields
-    )
-    kind = Kind(kind_code, Words(data.name_zh, data.name_en), fields, data.valid_days, data.face_colour, data.layout)
+    """What was issued keeps the values it has; new certificates follow the new fields.
+
+    What a scenario is granted is not taken away here, nor turned from a question into a field.
+    """
+    kind = data.whole(kind_code)
     await _record(
         wallet, operator, "wallet.put_kind", f"kind:{kind_code}", lambda conn: cataloguing.put_kind(conn, kind)
     )
@@ -142,9 +212,13 @@ async def put_issuer(
     operator: NamedDependency[Operator],
     wallet: NamedDependency[Wallet],
 ) -> None:
-    """Entitles it to exactly these kinds; what it issued before stays good."""
-    name = Words(data.name_zh, data.name_en)
-    issuer = Issuer(issuer_code, DepartmentId(data.department_id), name, frozenset(data.kind_codes))
+    """Entitles it to exactly these kinds; what it issued before stays good.
+
+    To accredit it again, put it with a later day; to end that, with a day that has passed or without kinds.
+    """
+    name, kind_codes = Words(data.name_zh, data.name_en), frozenset(data.kind_codes)
+    department_id = DepartmentId(data.department_id)
+    issuer = Issuer(issuer_code, department_id, name, kind_codes, data.sort, data.accredited_until)
     now = wallet.clock.now()
     await _record(
         wallet,
@@ -185,7 +259,7 @@ async def put_venue(
     operator: NamedDependency[Operator],
     wallet: NamedDependency[Wallet],
 ) -> None:
-    """Grants it exactly these scenarios, from the next scan on."""
+    """Grants it exactly these scenarios, from the next scan on; one that it had under terms stays under them."""
     venue = Venue(
         VenueId(venue_id),
         data.sort,
@@ -197,6 +271,27 @@ async def put_venue(
     )
     await _record(
         wallet, operator, "wallet.put_venue", f"venue:{venue_id}", lambda conn: cataloguing.put_venue(conn, venue)
+    )
+
+
+@put("/venues/{venue_id:uuid}/scenarios/{scenario_code:str}", operation_id="putTerms", status_code=204,
+     summary="Grant a venue a scenario under terms",
+     responses=refuses(MalformedRequest, VenueNotFound, CatalogueIncomplete, TermsRefused))  # fmt: skip
+async def put_terms(
+    venue_id: FromPath[UUID],
+    scenario_code: Annotated[str, PathParameter(pattern=SCENARIO_CODE)],
+    data: JSONBody[TermsBody],
+    operator: NamedDependency[Operator],
+    wallet: NamedDependency[Wallet],
+) -> None:
+    """Exactly these terms, from the next scan on: which fields, which days, which hours, how often, until when."""
+    terms = data.whole()
+    await _record(
+        wallet,
+        operator,
+        "wallet.put_terms",
+        f"venue:{venue_id}",
+        lambda conn: cataloguing.put_terms(conn, VenueId(venue_id), scenario_code, terms),
     )
 
 
@@ -235,4 +330,6 @@ async def withdraw_device(
     )
 
 
-HANDLERS: Handlers = {Audience.OPERATOR: [put_kind, put_issuer, put_scenario, put_venue, put_device, withdraw_device]}
+HANDLERS: Handlers = {
+    Audience.OPERATOR: [put_kind, put_issuer, put_scenario, put_venue, put_terms, put_device, withdraw_device],
+}

@@ -5,12 +5,23 @@ from datetime import datetime
 
 import msgspec
 
-from kernel.db import Connection
+from kernel.db import Connection, Row
 from kernel.grouping import Many
 from kernel.ids import DeviceId, VenueId
-from wallet.model import Field, Issuer, Kind, Scenario, Venue, Words
+from wallet.model import NO_TERMS, Field, Issuer, IssuerSort, Kind, Scenario, Terms, Venue, Words
+from wallet.predicates import Predicate
+
+
+class _Granted(msgspec.Struct):
+    """A scenario granted to a venue, as `select_venues` puts it together."""
+
+    scenario_code: str
+    terms: Terms
+
 
 _FIELDS = msgspec.json.Decoder(tuple[Field, ...])
+_PREDICATES = msgspec.json.Decoder(tuple[Predicate, ...])
+_GRANTED = msgspec.json.Decoder(list[_Granted])
 
 _INSERT_SCENARIO_FIELDS = Many(
     """
@@ -31,6 +42,7 @@ _INSERT_VENUE_SCENARIOS = Many(
     """
     -- wallet.insert_venue_scenarios
     INSERT INTO wallet.venue_scenario (venue_id, scenario_code) VALUES {rows}
+    ON CONFLICT (venue_id, scenario_code) DO NOTHING
     """,
     columns=2,
 )
@@ -40,14 +52,16 @@ async def select_kinds(conn: Connection) -> list[Kind]:
     rows = await conn.fetch(
         """
         -- wallet.select_kinds
-        SELECT kind_code, name_zh, name_en, fields::text AS fields, valid_days, face_colour, layout
+        SELECT kind_code, name_zh, name_en, fields::text AS fields, valid_days, face_colour, layout, organ_zh, organ_en,
+               face, predicates::text AS predicates, is_offline, is_printable, proves_guardianship
           FROM wallet.kind ORDER BY kind_code
         """
     )
     return [
         Kind(
             row["kind_code"], Words(row["name_zh"], row["name_en"]), _FIELDS.decode(row["fields"]), row["valid_days"],
-            row["face_colour"], row["layout"],
+            row["face_colour"], row["layout"], Words(row["organ_zh"], row["organ_en"]), tuple(row["face"]),
+            _PREDICATES.decode(row["predicates"]), row["is_offline"], row["is_printable"], row["proves_guardianship"],
         )
         for row in rows
     ]  # fmt: skip
@@ -57,7 +71,7 @@ async def select_issuers(conn: Connection) -> list[Issuer]:
     rows = await conn.fetch(
         """
         -- wallet.select_issuers
-        SELECT i.issuer_code, i.department_id, i.name_zh, i.name_en,
+        SELECT i.issuer_code, i.department_id, i.name_zh, i.name_en, i.sort, i.accredited_until,
                array_remove(array_agg(k.kind_code), NULL) AS kind_codes
           FROM wallet.issuer AS i
           LEFT JOIN wallet.issuer_kind AS k ON k.issuer_code = i.issuer_code AND k.withdrawn_at IS NULL
@@ -65,8 +79,8 @@ async def select_issuers(conn: Connection) -> list[Issuer]:
         """
     )
     return [
-        Issuer(code, department_id, Words(zh, en), frozenset(kind_codes))
-        for code, department_id, zh, en, kind_codes in rows
+        Issuer(code, department_id, Words(zh, en), frozenset(kind_codes), IssuerSort(sort), accredited_until)
+        for code, department_id, zh, en, sort, accredited_until, kind_codes in rows
     ]
 
 
@@ -122,22 +136,33 @@ async def select_venue_ids(conn: Connection) -> set[VenueId]:
 
 
 async def select_venues(conn: Connection) -> list[Venue]:
+    """Venues and what each is granted, in one statement, so that no grant is read without its terms."""
     rows = await conn.fetch(
         """
         -- wallet.select_venues
         SELECT v.venue_id, v.sort, v.credit_code, v.name_zh, v.name_en, v.district, v.address,
-               array_remove(array_agg(s.scenario_code), NULL) AS scenario_codes
+               json_agg(json_build_object('scenario_code', s.scenario_code, 'terms', json_build_object(
+                   'grants', s.grants, 'days', s.days, 'opens_minute', s.opens_minute, 'closes_minute', s.closes_minute,
+                   'quota_per_day', s.quota_per_day, 'granted_until', s.granted_until)))
+               FILTER (WHERE s.scenario_code IS NOT NULL)::text AS granted
           FROM wallet.venue AS v LEFT JOIN wallet.venue_scenario AS s ON s.venue_id = v.venue_id
          GROUP BY v.venue_id ORDER BY v.venue_id
         """
     )
-    return [
-        Venue(
-            row["venue_id"], row["sort"], row["credit_code"], Words(row["name_zh"], row["name_en"]), row["district"],
-            row["address"], frozenset(row["scenario_codes"]),
-        )
-        for row in rows
-    ]  # fmt: skip
+    return [_venue_of(row, _GRANTED.decode(row["granted"] or "[]")) for row in rows]
+
+
+def _venue_of(row: Row, granted: list[_Granted]) -> Venue:
+    return Venue(
+        row["venue_id"],
+        row["sort"],
+        row["credit_code"],
+        Words(row["name_zh"], row["name_en"]),
+        row["district"],
+        row["address"],
+        frozenset(one.scenario_code for one in granted),
+        {one.scenario_code: one.terms for one in granted if one.terms != NO_TERMS},
+    )
 
 
 async def select_devices(conn: Connection) -> list[tuple[DeviceId, VenueId, Words]]:
@@ -155,14 +180,20 @@ async def put_kind(conn: Connection, kind: Kind) -> None:
     await conn.execute(
         """
         -- wallet.put_kind
-        INSERT INTO wallet.kind (kind_code, name_zh, name_en, fields, valid_days, face_colour, layout)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        INSERT INTO wallet.kind (kind_code, name_zh, name_en, fields, valid_days, face_colour, layout, organ_zh,
+                                 organ_en, face, predicates, is_offline, is_printable, proves_guardianship)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
         ON CONFLICT (kind_code) DO UPDATE
            SET name_zh = EXCLUDED.name_zh, name_en = EXCLUDED.name_en, fields = EXCLUDED.fields,
-               valid_days = EXCLUDED.valid_days, face_colour = EXCLUDED.face_colour, layout = EXCLUDED.layout
+               valid_days = EXCLUDED.valid_days, face_colour = EXCLUDED.face_colour, layout = EXCLUDED.layout,
+               organ_zh = EXCLUDED.organ_zh, organ_en = EXCLUDED.organ_en, face = EXCLUDED.face,
+               predicates = EXCLUDED.predicates, is_offline = EXCLUDED.is_offline,
+               is_printable = EXCLUDED.is_printable, proves_guardianship = EXCLUDED.proves_guardianship
         """,
         kind.kind_code, kind.name.zh, kind.name.en, msgspec.json.encode(kind.fields).decode(), kind.valid_days,
-        kind.face_colour, kind.layout,
+        kind.face_colour, kind.layout, kind.organ.zh, kind.organ.en, list(kind.face),
+        msgspec.json.encode(kind.predicates).decode(), kind.is_offline, kind.is_printable,
+        kind.proves_guardianship,
     )  # fmt: skip
 
 
@@ -170,11 +201,14 @@ async def put_issuer(conn: Connection, issuer: Issuer) -> None:
     await conn.execute(
         """
         -- wallet.put_issuer
-        INSERT INTO wallet.issuer (issuer_code, department_id, name_zh, name_en) VALUES ($1, $2, $3, $4)
+        INSERT INTO wallet.issuer (issuer_code, department_id, name_zh, name_en, sort, accredited_until)
+        VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT (issuer_code) DO UPDATE
-           SET department_id = EXCLUDED.department_id, name_zh = EXCLUDED.name_zh, name_en = EXCLUDED.name_en
+           SET department_id = EXCLUDED.department_id, name_zh = EXCLUDED.name_zh, name_en = EXCLUDED.name_en,
+               sort = EXCLUDED.sort, accredited_until = EXCLUDED.accredited_until
         """,
-        issuer.issuer_code, issuer.department_id, issuer.name.zh, issuer.name.en,
+        issuer.issuer_code, issuer.department_id, issuer.name.zh, issuer.name.en, issuer.sort.value,
+        issuer.accredited_until,
     )  # fmt: skip
 
 
@@ -260,18 +294,38 @@ async def put_venue(conn: Connection, venue: Venue) -> None:
     )  # fmt: skip
 
 
-async def delete_venue_scenarios(conn: Connection, venue_id: VenueId) -> None:
+async def delete_venue_scenarios(conn: Connection, venue_id: VenueId, *, kept: Sequence[str]) -> None:
+    """Take back every scenario but those kept, which keep their terms."""
     await conn.execute(
         """
         -- wallet.delete_venue_scenarios
-        DELETE FROM wallet.venue_scenario WHERE venue_id = $1
+        DELETE FROM wallet.venue_scenario WHERE venue_id = $1 AND scenario_code <> ALL ($2::text[])
         """,
-        venue_id,
-    )
+        venue_id, list(kept),
+    )  # fmt: skip
 
 
 async def insert_venue_scenarios(conn: Connection, venue: Venue) -> None:
+    """Grant what is not granted yet, without terms."""
     await _INSERT_VENUE_SCENARIOS.fetch(conn, [(venue.venue_id, code) for code in sorted(venue.scenario_codes)])
+
+
+async def put_terms(conn: Connection, venue_id: VenueId, scenario_code: str, terms: Terms) -> None:
+    grants = None if terms.grants is None else msgspec.json.encode(terms.grants).decode()
+    await conn.execute(
+        """
+        -- wallet.put_terms
+        INSERT INTO wallet.venue_scenario (venue_id, scenario_code, grants, days, opens_minute, closes_minute,
+                                           quota_per_day, granted_until)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        ON CONFLICT (venue_id, scenario_code) DO UPDATE
+           SET grants = EXCLUDED.grants, days = EXCLUDED.days, opens_minute = EXCLUDED.opens_minute,
+               closes_minute = EXCLUDED.closes_minute, quota_per_day = EXCLUDED.quota_per_day,
+               granted_until = EXCLUDED.granted_until
+        """,
+        venue_id, scenario_code, grants, terms.days, terms.opens_minute, terms.closes_minute, terms.quota_per_day,
+        terms.granted_until,
+    )  # fmt: skip
 
 
 async def put_device(conn: Connection, device_id: DeviceId, venue_id: VenueId, name: Words) -> None:

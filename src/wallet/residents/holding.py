@@ -10,6 +10,7 @@ from wallet.seals import Seals
 CERTIFICATES_MAX = 500
 """More than anybody holds; what is older is found one by one."""
 LONG_TEXT = 8
+NAME_MASK_MAX = 4
 _HIDDEN = "＊"
 
 
@@ -40,3 +41,8 @@ def masked(field: Field, value: Value) -> Value:
     if len(value) >= LONG_TEXT:
         return value[:3] + _HIDDEN * 4 + value[-2:]
     return value[:1] + _HIDDEN * max(1, len(value) - 1)
+
+
+def masked_name(name: str) -> str:
+    """A person's name as another person may see it: its first character, and that there is more."""
+    return name[:1] + _HIDDEN * max(1, min(len(name) - 1, NAME_MASK_MAX))

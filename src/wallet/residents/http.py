@@ -22,11 +22,16 @@ from wallet.errors import (
     AskClosed,
     AskExpired,
     AskNotFound,
+    CertificateNamedTwice,
     CertificateNotFound,
     CertificateNotGood,
-    CursorRefused,
     FieldNotInScenario,
     KindNotInScenario,
+    MandateDoesNotCover,
+    MandateEnded,
+    MandateNotFound,
+    OutsideHours,
+    OverQuota,
     ScenarioNotFound,
     ScenarioNotGranted,
 )
@@ -34,36 +39,69 @@ from wallet.forms import KIND_CODE, FieldName, ScenarioCode
 from wallet.model import today_in_city
 from wallet.online_code import TEXT_MAX
 from wallet.parts import Wallet
-from wallet.residents import uses
+from wallet.residents.forms_of_codes import JSON, best_form
 from wallet.residents.holding import list_certificates, read_certificate
-from wallet.residents.showing import ShownCode
-from wallet.residents.views import AskView, CertificateView, ScenariosView, ScenarioView, UsesView, UseView, WalletView
+from wallet.residents.showing import PRESENTED_MAX, Chosen, ShownCode
+from wallet.residents.uses import http as uses
+from wallet.residents.uses.views import UseView
+from wallet.residents.views import AskView, CertificateView, ScenariosView, ScenarioView, WalletView
 
 FIELDS_MAX = 50
 SCANNED_MAX = 200
+Fields = Annotated[list[FieldName], Meta(min_length=1, max_length=FIELDS_MAX)]
 Scanned = Annotated[str, Meta(max_length=SCANNED_MAX, description="The text of the scanned code, as it was read.")]
 assert TEXT_MAX < SCANNED_MAX
 
 
 class ShowRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """For which scenario to show the certificate. `fields` shows less than the scenario allows, never more."""
+    """For which scenario to show the certificate. `fields` shows less than the scenario allows, never more.
+
+    With `mandate_id` it is a certificate of the one who gave you that mandate.
+    """
 
     scenario_code: ScenarioCode
-    fields: Annotated[list[FieldName], Meta(min_length=1, max_length=FIELDS_MAX)] | None = None
+    fields: Fields | None = None
+    mandate_id: UUID | None = None
+
+
+class PresentedCertificate(msgspec.Struct, forbid_unknown_fields=True):
+    """A certificate to show with others, and what of it: null shows all that the scenario allows."""
+
+    certificate_id: UUID
+    fields: Fields | None = None
+
+
+class PresentRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """For which scenario to show which certificates together: your own, or with `mandate_id` those of its giver."""
+
+    scenario_code: ScenarioCode
+    certificates: Annotated[list[PresentedCertificate], Meta(min_length=1, max_length=PRESENTED_MAX)]
+    mandate_id: UUID | None = None
 
 
 class LookRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """The code a venue shows; with `mandate_id`, to answer for the one who gave you that mandate."""
+
+    text: Scanned
+    mandate_id: UUID | None = None
+
+
+class DeclineRequest(msgspec.Struct, forbid_unknown_fields=True):
     """The code a venue shows."""
 
     text: Scanned
 
 
 class ConsentRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """The code a venue shows, the certificate to answer with, and what of it: the fields that were seen and chosen."""
+    """The code a venue shows, the certificate to answer with, and what of it: the fields that were seen and chosen.
+
+    With `mandate_id` it is a certificate of the one who gave you that mandate.
+    """
 
     text: Scanned
     certificate_id: UUID
-    fields: Annotated[list[FieldName], Meta(min_length=1, max_length=FIELDS_MAX)]
+    fields: Fields
+    mandate_id: UUID | None = None
 
 
 @dataclass
@@ -107,7 +145,7 @@ async def read_held(
     status_code=201,
     responses=refuses(
         MalformedRequest, RealNameNeeded, CertificateNotFound, ScenarioNotFound, NotAcceptable, CertificateNotGood,
-        KindNotInScenario, FieldNotInScenario, PartAway,
+        KindNotInScenario, FieldNotInScenario, MandateNotFound, MandateEnded, MandateDoesNotCover, PartAway,
     ),
 )  # fmt: skip
 async def show(
@@ -121,58 +159,55 @@ async def show(
 
     `Accept: text/plain` answers with the text alone, `image/svg+xml` and `image/png` with the image.
     """
-    draw = _form_of(request)
-    shown = await wallet.minter.mint(citizen.person_id, CertificateId(certificate_id), data.scenario_code, data.fields)
-    if draw != JSON:
-        return _drawn(draw, shown)
-    answer = request.app.response_class or Response  # the application's own, made for plain structs
-    return answer(shown)
+    form = _form_of(request)
+    shown = await wallet.minter.mint(
+        citizen.person_id, CertificateId(certificate_id), data.scenario_code, data.fields, data.mandate_id
+    )
+    return _answered(request, form, shown)
 
 
-JSON = "application/json"
-_FORMS = {
-    "*/*": JSON,
-    "application/*": JSON,
-    JSON: JSON,
-    "text/plain": "text/plain",
-    "text/*": "text/plain",
-    "image/svg+xml": "image/svg+xml",
-    "image/*": "image/svg+xml",
-    "image/png": "image/png",
-}
+@post(
+    "/presentations",
+    operation_id="presentCertificates",
+    operation_class=_CodeOperation,
+    summary="A code to show several certificates at once",
+    status_code=201,
+    responses=refuses(
+        MalformedRequest, RealNameNeeded, CertificateNotFound, ScenarioNotFound, NotAcceptable, CertificateNotGood,
+        KindNotInScenario, FieldNotInScenario, CertificateNamedTwice, MandateNotFound, MandateEnded,
+        MandateDoesNotCover, PartAway,
+    ),
+)  # fmt: skip
+async def present(
+    data: JSONBody[PresentRequest],
+    request: Request[Any, Any, Any],
+    citizen: NamedDependency[Citizen],
+    wallet: NamedDependency[Wallet],
+) -> Response[ShownCode]:
+    """One code for an identity card and a ticket, say: the venue hears yes only when every one of them is good.
+
+    Like a code for one certificate it is good once, for a minute; draw and renew it the same way.
+    """
+    form = _form_of(request)
+    chosen = [Chosen(CertificateId(one.certificate_id), one.fields) for one in data.certificates]
+    shown = await wallet.minter.present(citizen.person_id, data.scenario_code, chosen, data.mandate_id)
+    return _answered(request, form, shown)
 
 
 def _form_of(request: Request[Any, Any, Any]) -> str:
-    """The form asked for (RFC 9110 §12.5.1), JSON unless told otherwise. Raises NotAcceptable."""
+    """The form asked for, JSON unless told otherwise. Raises NotAcceptable."""
     for name, value in request.scope["headers"]:
         if name == b"accept":
-            return _best_form(value.decode("latin-1"))
+            return best_form(value.decode("latin-1"))
     return JSON
 
 
-def _best_form(accept: str) -> str:
-    if accept in ("*/*", JSON):
-        return JSON
-    wanted: list[tuple[float, int, str]] = []
-    for place, part in enumerate(accept.split(",")):
-        media, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        form = _FORMS.get(media)
-        quality = _quality(parameters)
-        if form is not None and quality > 0:
-            wanted.append((-quality, place, form))
-    if not wanted:
-        raise NotAcceptable
-    return min(wanted)[2]
-
-
-def _quality(parameters: list[str]) -> float:
-    for parameter in parameters:
-        if parameter.startswith("q="):
-            try:
-                return float(parameter[2:])
-            except ValueError:
-                return 0.0
-    return 1.0
+def _answered(request: Request[Any, Any, Any], form: str, shown: ShownCode) -> Response[ShownCode]:
+    """The code in the form asked for."""
+    if form != JSON:
+        return _drawn(form, shown)
+    answer = request.app.response_class or Response  # the application's own, made for plain structs
+    return answer(shown)
 
 
 def _drawn(form: str, shown: ShownCode) -> Response[Any]:
@@ -203,26 +238,9 @@ async def list_scenarios(
     )
 
 
-@get("/uses", operation_id="listUses", summary="Who saw what of yours, when and for what",
-     responses=refuses(MalformedRequest, CursorRefused, RealNameNeeded))  # fmt: skip
-async def list_uses(
-    citizen: NamedDependency[Citizen],
-    wallet: NamedDependency[Wallet],
-    certificate_id: Annotated[UUID | None, QueryParameter(description="Only uses of this certificate.")] = None,
-    cursor: Annotated[
-        str | None, QueryParameter(max_length=uses.CURSOR_MAX, description="`next_cursor` of the page before.")
-    ] = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=uses.PAGE_MAX)] = 20,
-) -> UsesView:
-    """Every look of a venue at a certificate of yours, newest first, with the fields that left."""
-    only = None if certificate_id is None else CertificateId(certificate_id)
-    page = await uses.list_uses(wallet.db, citizen.person_id, only, cursor=cursor, limit=limit)
-    return UsesView.of(wallet.catalogue(), page)
-
-
 @post("/asks/look", operation_id="lookAtAsk", summary="Who asks for what, before you answer", status_code=200,
-      responses=refuses(MalformedRequest, RealNameNeeded, ScenarioNotGranted, AskNotFound, ScenarioNotFound, AskClosed,
-                        AskExpired))  # fmt: skip
+      responses=refuses(MalformedRequest, RealNameNeeded, ScenarioNotGranted, AskNotFound, ScenarioNotFound,
+                        MandateNotFound, AskClosed, MandateEnded, AskExpired))  # fmt: skip
 async def look_at_ask(
     data: JSONBody[LookRequest], citizen: NamedDependency[Citizen], wallet: NamedDependency[Wallet]
 ) -> AskView:
@@ -230,14 +248,15 @@ async def look_at_ask(
 
     Looking tells the venue nothing.
     """
-    looked = await wallet.answering.look(citizen.person_id, data.text)
+    looked = await wallet.answering.look(citizen.person_id, data.text, data.mandate_id)
     return AskView.of(wallet.catalogue(), looked, today_in_city(wallet.clock.now()))
 
 
 @post("/asks/consent", operation_id="consentToAsk", summary="Let the venue see what it asks for", status_code=200,
-      responses=refuses(MalformedRequest, RealNameNeeded, ScenarioNotGranted, AskNotFound, CertificateNotFound,
-                        ScenarioNotFound, AskClosed,
-                        CertificateNotGood, AskExpired, KindNotInScenario, FieldNotInScenario))  # fmt: skip
+      responses=refuses(MalformedRequest, RealNameNeeded, ScenarioNotGranted, MandateDoesNotCover, AskNotFound,
+                        CertificateNotFound, ScenarioNotFound, MandateNotFound, AskClosed, CertificateNotGood,
+                        MandateEnded, OutsideHours, OverQuota, AskExpired, KindNotInScenario,
+                        FieldNotInScenario))  # fmt: skip
 async def consent_to_ask(
     data: JSONBody[ConsentRequest], citizen: NamedDependency[Citizen], wallet: NamedDependency[Wallet]
 ) -> UseView:
@@ -245,19 +264,25 @@ async def consent_to_ask(
 
     It is in your ledger like any other use.
     """
-    use = await wallet.answering.consent(citizen.person_id, data.text, CertificateId(data.certificate_id), data.fields)
-    return UseView.of(wallet.catalogue(), use)
+    use = await wallet.answering.consent(
+        citizen.person_id, data.text, CertificateId(data.certificate_id), data.fields, data.mandate_id
+    )
+    listed = await wallet.ledger_of_uses.listed(use, is_agent=data.mandate_id is not None)
+    return UseView.of(wallet.catalogue(), listed)
 
 
 @post("/asks/decline", operation_id="declineAsk", summary="Tell the venue no", status_code=204,
       responses=refuses(MalformedRequest, RealNameNeeded, AskNotFound, AskClosed, AskExpired))  # fmt: skip
 async def decline_ask(
-    data: JSONBody[LookRequest], citizen: NamedDependency[Citizen], wallet: NamedDependency[Wallet]
+    data: JSONBody[DeclineRequest], citizen: NamedDependency[Citizen], wallet: NamedDependency[Wallet]
 ) -> None:
     """The venue hears that its ask was declined, not by whom."""
     del citizen
     await wallet.answering.decline(data.text)
 
 
-_ALL = [list_held, read_held, show, list_scenarios, list_uses, look_at_ask, consent_to_ask, decline_ask]
+_ALL = [
+    list_held, read_held, show, present, list_scenarios, *uses.HANDLERS[Audience.RESIDENT], look_at_ask, consent_to_ask,
+    decline_ask,
+]  # fmt: skip
 HANDLERS: Handlers = {Audience.RESIDENT: _ALL, Audience.MINI: _ALL}

@@ -1,4 +1,4 @@
-"""Certificates, scenarios, asks and uses as residents see them."""
+"""Certificates, scenarios and asks as residents see them."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -7,16 +7,16 @@ import msgspec
 
 from wallet.asks import Ask
 from wallet.catalogue import Catalogue
-from wallet.model import IDENTIFIER_FIELD, Certificate, Field, Kind, Scenario, Use, Value
+from wallet.model import IDENTIFIER_FIELD, Certificate, Field, Kind, Scenario, Value
+from wallet.predicates import Predicate
 from wallet.residents.answering import Looked
 from wallet.residents.holding import masked
-from wallet.residents.uses import Page
 
 IDENTIFIER_LABELS = ("证照标识", "Certificate identifier")
 
 
 class FieldView(msgspec.Struct):
-    """One field by its name and what people call it."""
+    """One field by its name and what people call it. A predicate of the kind is a field that is true or false."""
 
     name: str
     label_zh: str
@@ -24,7 +24,8 @@ class FieldView(msgspec.Struct):
 
     @classmethod
     def of(cls, kind: Kind | None, name: str) -> "FieldView":
-        field = None if kind is None else next((field for field in kind.fields if field.name == name), None)
+        known: tuple[Field | Predicate, ...] = () if kind is None else (*kind.fields, *kind.predicates)
+        field = next((field for field in known if field.name == name), None)
         zh, en = IDENTIFIER_LABELS if name == IDENTIFIER_FIELD else (name, name)
         return cls(name, zh, en) if field is None else cls(name, field.label_zh, field.label_en)
 
@@ -206,56 +207,3 @@ class AskView(msgspec.Struct):
             ask.expires_at,
             [card_of(catalogue, certificate, today) for certificate in looked.fitting],
         )
-
-
-class UseView(msgspec.Struct):
-    """One record of the ledger. `route`: a code was scanned, or an ask was answered."""
-
-    used_at: datetime
-    venue_zh: str
-    venue_en: str
-    scenario_code: str
-    scenario_zh: str
-    scenario_en: str
-    purpose_zh: str
-    purpose_en: str
-    certificate_id: UUID
-    kind_code: str
-    kind_zh: str
-    kind_en: str
-    route: str
-    outcome: str
-    fields: list[FieldView]
-
-    @classmethod
-    def of(cls, catalogue: Catalogue, use: Use) -> "UseView":
-        venue, kind = catalogue.venue_name(use.venue_id), catalogue.kind_name(use.kind_code)
-        scenario, purpose = catalogue.scenario_name(use.scenario_code), catalogue.purpose_of(use)
-        return cls(
-            used_at=use.used_at,
-            venue_zh=venue.zh,
-            venue_en=venue.en,
-            scenario_code=use.scenario_code,
-            scenario_zh=scenario.zh,
-            scenario_en=scenario.en,
-            purpose_zh=purpose.zh,
-            purpose_en=purpose.en,
-            certificate_id=use.certificate_id,
-            kind_code=use.kind_code,
-            kind_zh=kind.zh,
-            kind_en=kind.en,
-            route=use.route.value,
-            outcome=use.outcome.value,
-            fields=[FieldView.of(catalogue.kinds.get(use.kind_code), name) for name in use.fields],
-        )
-
-
-class UsesView(msgspec.Struct):
-    """Who saw what of one's certificates, newest first. `next_cursor` leads to older ones; null: there are none."""
-
-    uses: list[UseView]
-    next_cursor: str | None
-
-    @classmethod
-    def of(cls, catalogue: Catalogue, page: Page) -> "UsesView":
-        return cls([UseView.of(catalogue, use) for use in page.uses], page.next_cursor)

@@ -18,10 +18,12 @@ from kernel.principal import VenueDevice
 from wallet import queries
 from wallet.asks import Ask, AskState
 from wallet.catalogue import Catalogue
-from wallet.errors import AskNotFound, DeviceNotRegistered, KindNotInScenario, ScenarioNotGranted
-from wallet.model import Device, Value
+from wallet.disclosing import disclosed
+from wallet.errors import AskNotFound, DeviceNotRegistered, KindNotInScenario, OutsideHours, ScenarioNotGranted
+from wallet.model import Device, Value, today_in_city
 from wallet.online_code import Texts
 from wallet.seals import Seals
+from wallet.venues.terms import granted_scenario, is_open, terms_of
 
 ASKED_FOR = timedelta(minutes=5)
 ASKED_FOR_MAX = timedelta(hours=12)
@@ -76,18 +78,19 @@ class Asker:
     ) -> Asked:
         """Ask for one certificate of any of these kinds (all of the scenario's, if None).
 
-        Raises DeviceNotRegistered, ScenarioNotGranted, KindNotInScenario.
+        Raises DeviceNotRegistered, ScenarioNotGranted, OutsideHours, KindNotInScenario.
         """
         assert lifetime <= ASKED_FOR_MAX
-        catalogue = self._catalogue()
+        now = self._clock.now()
         device = self._device(caller)
-        scenario = catalogue.scenarios.get(scenario_code)
-        if scenario is None or scenario_code not in device.venue.scenario_codes:
+        scenario = granted_scenario(self._catalogue().scenarios.get(scenario_code), device.venue, now)
+        if scenario is None:
             raise ScenarioNotGranted
+        if not is_open(terms_of(device.venue, scenario_code), now):
+            raise OutsideHours
         wanted = tuple(scenario.grants) if kind_codes is None else tuple(dict.fromkeys(kind_codes))
         if not wanted or not set(wanted) <= scenario.grants.keys():
             raise KindNotInScenario
-        now = self._clock.now()
         code = self._texts.fresh()
         ask = Ask(
             ask_id=ask_id_of(code.code_hash),
@@ -128,7 +131,9 @@ class Asker:
             row = await queries.select_certificate(conn, ask.person_id, ask.certificate_id)
         if row is None:
             return heard
-        values = self._seals.open_certificate(row).attributes.picked(ask.fields)
+        assert ask.answered_at is not None
+        attributes, kind = self._seals.open_certificate(row).attributes, self._catalogue().kinds.get(row.kind_code)
+        values = disclosed(attributes, ask.fields, kind, today_in_city(ask.answered_at))
         return Answer(heard.progress, ask.scenario_code, ask.expires_at, ask.answered_at, row.kind_code, values)
 
 

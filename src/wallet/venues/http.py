@@ -15,15 +15,16 @@ from kernel.errors import MalformedRequest, PartAway
 from kernel.ids import AskId, UseId
 from kernel.principal import Audience, VenueDevice
 from kernel.problems import refuses
-from wallet.errors import AskNotFound, DeviceNotRegistered, KindNotInScenario, ScenarioNotGranted
+from wallet.errors import AskNotFound, DeviceNotRegistered, KindNotInScenario, OutsideHours, ScenarioNotGranted
 from wallet.forms import KindCode, ScenarioCode
 from wallet.model import Outcome, Value
 from wallet.parts import Wallet
 from wallet.residents.views import ScenariosView, ScenarioView
 from wallet.venues.asking import ASKED_FOR, ASKED_FOR_MAX, KIND_CODES_MAX, Progress
+from wallet.venues.terms import granted_scenario
 
-SCANNED_MAX = 1_000
-"""Longer than any code of ours: what else a scanner reads is answered `not_ours`, not refused."""
+SCANNED_MAX = 1_200
+"""Longer than any code of ours, online or offline: what else a scanner reads is answered `not_ours`, not refused."""
 ASKED_FOR_MIN = timedelta(seconds=30)
 
 
@@ -37,13 +38,26 @@ class VerificationRequest(msgspec.Struct, forbid_unknown_fields=True):
     use_id: UUID
 
 
+class BesideView(msgspec.Struct):
+    """A further certificate that was shown with the same code, and how it stands. Its fields come with a yes to all."""
+
+    verdict: Outcome
+    kind_code: str
+    fields: dict[str, str | int | bool]
+
+
 class VerdictView(msgspec.Struct):
-    """`verdict` is `valid` or the reason why not. With a yes come the kind and the fields that the scenario allows."""
+    """`verdict` is `valid` or the reason why not. With a yes come the kind and the fields that the scenario allows.
+
+    A field may be a predicate of the kind: true or false. Where the code shows several certificates, `verdict` speaks
+    for all of them, the first one's kind and fields stand here, and `beside` has the others.
+    """
 
     verdict: Outcome
     scenario_code: str | None
     kind_code: str | None
     fields: dict[str, str | int | bool]
+    beside: list[BesideView]
 
 
 class AskRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -78,13 +92,16 @@ class AnswerView(msgspec.Struct):
 @get("/scenarios", operation_id="listGrantedScenarios", summary="What this venue may ask, and for what",
      responses=refuses(DeviceNotRegistered))  # fmt: skip
 async def list_granted(device: NamedDependency[VenueDevice], wallet: NamedDependency[Wallet]) -> ScenariosView:
-    """The scenarios granted to this device's venue, with the fields each sees of each kind."""
+    """The scenarios granted to this device's venue, with the fields each sees of each kind under the venue's terms."""
     catalogue = wallet.catalogue()
     known = catalogue.devices.get(device.device_id)
     if known is None:
         raise DeviceNotRegistered
-    granted = sorted(known.venue.scenario_codes & catalogue.scenarios.keys())
-    return ScenariosView([ScenarioView.of(catalogue, catalogue.scenarios[code]) for code in granted])
+    now = wallet.clock.now()
+    scenarios = [
+        granted_scenario(catalogue.scenarios.get(code), known.venue, now) for code in sorted(known.venue.scenario_codes)
+    ]
+    return ScenariosView([ScenarioView.of(catalogue, scenario) for scenario in scenarios if scenario is not None])
 
 
 @post("/verifications", operation_id="verifyCode", summary="Check a shown code", status_code=200,
@@ -97,11 +114,13 @@ async def verify(
     `expired`, `already_used`, `revoked` and the like are answers, not errors; only 503 means: ask again.
     """
     verdict = await wallet.verifier.verify(device, data.code, UseId(data.use_id))
-    return VerdictView(verdict.outcome, verdict.scenario_code, verdict.kind_code, verdict.fields)
+    beside = [BesideView(one.outcome, one.kind_code, one.fields) for one in verdict.beside]
+    return VerdictView(verdict.outcome, verdict.scenario_code, verdict.kind_code, verdict.fields, beside)
 
 
 @post("/asks", operation_id="ask", summary="Ask a resident for a certificate", status_code=201,
-      responses=refuses(MalformedRequest, DeviceNotRegistered, ScenarioNotGranted, KindNotInScenario))  # fmt: skip
+      responses=refuses(MalformedRequest, DeviceNotRegistered, ScenarioNotGranted, OutsideHours,
+                        KindNotInScenario))  # fmt: skip
 async def ask(
     data: JSONBody[AskRequest], device: NamedDependency[VenueDevice], wallet: NamedDependency[Wallet]
 ) -> AskedView:

@@ -2,13 +2,15 @@
 
 The database decides: standing is read, the use recorded and the notice owed in one transaction shared by the scans that
 wait together, and no answer leaves before its commit. Redis only tells what a code was bound to, sealed by us; it can
-neither make a code good nor make it good twice.
+neither make a code good nor make it good twice. A code of several certificates is a yes when all of them are good, and
+a code shown under a mandate when that stands in this very transaction.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from kernel.clock import Clock
 from kernel.db import Connection, Database
@@ -19,64 +21,55 @@ from kernel.redis import Redis
 from notifications.outbox import Outbox
 from wallet import queries
 from wallet.catalogue import Catalogue
+from wallet.disclosing import disclosed
 from wallet.errors import DeviceNotRegistered
+from wallet.family.acting import Acting
+from wallet.family.queries import Filed
+from wallet.family.queries import Key as MandateKey
 from wallet.model import (
     ACCEPTED_AFTER_SHOWN,
     REPLAYED_FOR,
     Device,
-    OpenedCode,
     Outcome,
-    Route,
-    Scenario,
     Use,
     Value,
     Verdict,
+    VerdictBeside,
     judge,
+    today_in_city,
 )
 from wallet.online_code import Texts
 from wallet.queries import Key, Sealed
+from wallet.recording_uses import record_uses
 from wallet.seals import Seals, place_of
-from wallet.telling import shown_notice
+from wallet.telling import notices_of
+from wallet.venues.scans import (
+    OFFLINE_PREFIX,
+    JudgesForeign,
+    Opened,
+    OpensOffline,
+    Part,
+    Scan,
+    covers,
+    parts_of,
+)
+from wallet.venues.terms import TakesQuota, granted_scenario, is_open, taken_over
 
 SCANS_TOGETHER_MAX = 256
 NOT_OURS = Verdict(Outcome.NOT_OURS)
 WRONG_SCENARIO = Verdict(Outcome.WRONG_SCENARIO)
+OUTSIDE_HOURS = Verdict(Outcome.OUTSIDE_HOURS)
+OVER_QUOTA = Verdict(Outcome.OVER_QUOTA)
 EXPIRED = Verdict(Outcome.EXPIRED)
 ALREADY_USED = Verdict(Outcome.ALREADY_USED)
 
 
-class Scan(Struct, frozen=True):
-    """A code that was opened, in the hands of the device that scanned it. `granted` is what may leave at most."""
-
-    opened: OpenedCode
-    code_hash: bytes
-    device: Device
-    scenario: Scenario
-    granted: tuple[str, ...]
-    use_id: UseId
-    scanned_at: datetime
-    is_late: bool
-    """Whether it came too late to be redeemed, yet perhaps in time to hear again what was answered."""
-
-    @property
-    def key(self) -> Key:
-        return self.opened.person_id, self.opened.certificate_id
-
-    def heard(self, recorded: Use) -> bool:
-        """Whether this scan is the recorded one, asked again because its answer was lost."""
-        return (
-            recorded.use_id == self.use_id
-            and recorded.device_id == self.device.device_id
-            and self.scanned_at - recorded.used_at <= REPLAYED_FOR
-        )
-
-
 class Redeemed(Struct, frozen=True):
-    """The record of a code that is spent, and the values that left. `by` is its scan, None if that was earlier."""
+    """The records of a code that is spent, and the values that left. `by` is its scan, None if that was earlier."""
 
     by: Scan | None
-    use: Use
-    values: dict[str, Value]
+    uses: list[Use]
+    values: list[dict[str, Value]]
 
 
 class Verifier:
@@ -90,18 +83,25 @@ class Verifier:
         seals: Seals,
         texts: Texts,
         outbox: Outbox,
+        acting: Acting,
         catalogue: Callable[[], Catalogue],
         *,
         shown_for: timedelta,
+        take_quota: TakesQuota,
+        open_offline: OpensOffline | None = None,
+        judge_foreign: JudgesForeign | None = None,
     ) -> None:
         self._redis = redis
         self._clock = clock
         self._seals = seals
         self._texts = texts
         self._outbox = outbox
+        self._acting = acting
         self._catalogue = catalogue
+        self._take_quota = take_quota
+        self._open_offline = open_offline
+        self._judge_foreign = judge_foreign
         self._accepted_for = shown_for + ACCEPTED_AFTER_SHOWN
-        self._heard_for = self._accepted_for + REPLAYED_FOR
         self._group: Group[Scan, Verdict] = Group(
             db, self._redeem, size_max=SCANS_TOGETHER_MAX, sort_key=_order_of, retry_safe=True
         )
@@ -113,122 +113,220 @@ class Verifier:
         and RedisAway, DatabaseAway, TooManyWaiting, OutcomeUnknown: no verdict at all rather than a guess.
         """
         now = self._clock.now()
-        catalogue = self._catalogue()
-        device = catalogue.devices.get(caller.device_id)
+        device = self._catalogue().devices.get(caller.device_id)
         if device is None or device.venue.venue_id != caller.venue_id:
             raise DeviceNotRegistered
+        if self._open_offline is not None and text.startswith(OFFLINE_PREFIX):
+            found = self._open_offline(text, now)
+            if found is Outcome.NOT_OURS and self._judge_foreign is not None:
+                return await self._judge_foreign(text, device, use_id, now) or NOT_OURS
+            opened = Verdict(found) if isinstance(found, Outcome) else found
+        else:
+            opened = await self._open(text)
+        scan = opened if isinstance(opened, Verdict) else self._scan(opened, device, use_id, now)
+        return scan if isinstance(scan, Verdict) else await self._group.submit(scan)
+
+    async def _open(self, text: str) -> Opened | Verdict:
+        """What an online code is bound to."""
         code_hash = self._texts.read(text)
         if code_hash is None:
             return NOT_OURS
         envelope = await self._redis.get(place_of(code_hash))
         if envelope is None:
             return NOT_OURS
-        opened = self._seals.open_binding(envelope, code_hash)
-        if opened is None:
-            return NOT_OURS
-        scenario = catalogue.scenarios.get(opened.scenario_code)
-        if scenario is None or opened.scenario_code not in device.venue.scenario_codes:
+        bound = self._seals.open_binding(envelope, code_hash)
+        return NOT_OURS if bound is None else Opened(bound, code_hash, self._accepted_for)
+
+    def _scan(self, opened: Opened, device: Device, use_id: UseId, now: datetime) -> Scan | Verdict:
+        """The code in the hands of this device, or why that is not one who may redeem it."""
+        code, venue = opened.code, device.venue
+        scenario = granted_scenario(self._catalogue().scenarios.get(code.scenario_code), venue, now)
+        if scenario is None:
             return WRONG_SCENARIO
-        allowed = scenario.grants.get(opened.kind_code)
-        if allowed is None:
+        parts = parts_of(opened, scenario)
+        if parts is None:
             return WRONG_SCENARIO
-        age = now - opened.shown_at
-        if age >= self._heard_for:
+        age = now - code.shown_at
+        if age >= opened.accepted_for + REPLAYED_FOR:
             return EXPIRED
-        granted = opened.fields
-        if granted != allowed:  # chosen by the resident, or the scenario was narrowed since
-            granted = tuple(name for name in granted if name in allowed)
-        is_late = age >= self._accepted_for
-        return await self._group.submit(Scan(opened, code_hash, device, scenario, granted, use_id, now, is_late))
+        barred = EXPIRED if age >= opened.accepted_for else None
+        quota = None
+        terms = venue.terms.get(code.scenario_code)
+        if terms is not None:
+            quota = terms.quota_per_day
+            if barred is None and not is_open(terms, now):
+                barred = OUTSIDE_HOURS
+        return Scan(opened, code.person_id, parts, device, scenario, use_id, now, quota, barred)
 
     async def _redeem(self, conn: Connection, scans: list[Scan]) -> list[Verdict]:
         """The verdicts of scans that wait together, in order; runs inside their one transaction."""
         first: dict[bytes, Scan] = {}
         for scan in scans:
-            if not scan.is_late:
+            if scan.barred is None:
                 first.setdefault(scan.code_hash, scan)
         sealed = await queries.select_standings_and_attributes(conn, _keys_of(first.values()))
-        drafts = {
-            code_hash: draft
+        judged = {
+            code_hash: outcomes
             for code_hash, scan in first.items()
-            if (draft := self._drafted(scan, sealed.get(scan.key))) is not None
+            if (outcomes := self._judged(scan, sealed)) is not None
         }
-        spent = await queries.insert_uses(conn, [draft.use for draft in drafts.values()]) if drafts else set()
-        done = [drafts[code_hash] for code_hash in drafts if code_hash in spent]
-        await self._tell(conn, done)
-        known = {draft.use.code_hash: draft for draft in done}
-        if len(done) < len(scans):
+        over = await self._over_quota(conn, [first[code_hash] for code_hash in judged])
+        keys = [key for code_hash in judged if (key := first[code_hash].mandate) is not None]
+        mandates = await self._acting.hold(conn, keys) if keys else {}
+        drafts = {
+            code_hash: self._drafted(first[code_hash], outcomes, sealed, mandates)
+            for code_hash, outcomes in judged.items()
+            if code_hash not in over
+        }
+        uses = [use for draft in drafts.values() for use in draft.uses]
+        spent = await record_uses(conn, uses) if uses else set()
+        known = {code_hash: draft for code_hash, draft in drafts.items() if code_hash in spent}
+        await self._tell(conn, known.values(), mandates)
+        done = len(known)
+        if done < len(scans):
             known |= await self._recorded(conn, scans, known)
-        return [self._verdict(scan, first.get(scan.code_hash), known.get(scan.code_hash)) for scan in scans]
-
-    def _drafted(self, scan: Scan, found: Sealed | None) -> Redeemed | None:
-        """What the scan comes to by the certificate as it stands; None where nothing of a person was touched."""
-        opened = scan.opened
-        standing = None if found is None else found.standing
-        outcome = judge(opened, standing, now=scan.scanned_at, accepted_for=self._accepted_for)
-        if found is None or outcome in (Outcome.NOT_OURS, Outcome.EXPIRED):
-            return None
-        values: dict[str, Value] = {}
-        if outcome is Outcome.VALID:
-            attributes = self._seals.open_attributes(opened.person_id, opened.certificate_id, found.attributes)
-            values = attributes.picked(scan.granted)
-        use = Use(
-            opened.person_id,
-            scan.code_hash,
-            scan.scanned_at,
-            scan.use_id,
-            scan.device.device_id,
-            scan.device.venue.venue_id,
-            opened.scenario_code,
-            scan.scenario.edition,
-            opened.certificate_id,
-            opened.kind_code,
-            Route.CODE,
-            outcome,
-            tuple(values),
-        )
-        return Redeemed(scan, use, values)
-
-    async def _tell(self, conn: Connection, done: list[Redeemed]) -> None:
-        """Owe each person whose fields leave a line in their inbox."""
-        catalogue = self._catalogue()
-        owed = [
-            shown_notice(draft.use, catalogue.kinds[draft.use.kind_code], catalogue.venues[draft.use.venue_id])
-            for draft in done
-            if draft.use.outcome is Outcome.VALID
+        return [
+            OVER_QUOTA
+            if scan.code_hash in over and scan.code_hash not in known
+            else self._verdict(scan, known.get(scan.code_hash))
+            for scan in scans
         ]
+
+    def _judged(self, scan: Scan, sealed: Mapping[Key, Sealed]) -> list[Outcome] | None:
+        """How each certificate stands; None where nothing of a person is touched."""
+        code = scan.opened.code
+        outcomes: list[Outcome] = []
+        for part in scan.parts:
+            found = sealed.get((scan.person_id, part.certificate_id))
+            if part.certificate_id != code.certificate_id:
+                code = replace(code, certificate_id=part.certificate_id, kind_code=part.kind_code)
+            outcome = judge(
+                code,
+                None if found is None else found.standing,
+                now=scan.scanned_at,
+                accepted_for=scan.opened.accepted_for,
+            )
+            if outcome is Outcome.NOT_OURS or outcome is Outcome.EXPIRED:
+                return None
+            outcomes.append(outcome)
+        return outcomes
+
+    async def _over_quota(self, conn: Connection, scans: list[Scan]) -> set[bytes]:
+        """Of these, what is more than its venue's quota leaves today, and was not answered before."""
+        counted = [scan for scan in scans if scan.quota is not None]
+        if not counted:
+            return set()
+        known = await queries.select_uses(conn, [(scan.person_id, scan.code_hash) for scan in counted])
+        fresh = [scan for scan in counted if scan.code_hash not in known]
+        looks = [
+            ((scan.device.venue.venue_id, scan.scenario.scenario_code), scan.quota or 0, today_in_city(scan.scanned_at))
+            for scan in fresh
+        ]
+        return {fresh[place].code_hash for place in await taken_over(self._take_quota, conn, looks)}
+
+    def _drafted(
+        self,
+        scan: Scan,
+        outcomes: list[Outcome],
+        sealed: Mapping[Key, Sealed],
+        mandates: Mapping[MandateKey, Filed],
+    ) -> Redeemed:
+        """The records that the scan comes to, one for each certificate. Values leave only when all of them are good."""
+        code, key = scan.opened.code, scan.mandate
+        if key is not None and not covers(mandates.get(key), scan):
+            outcomes = [Outcome.MANDATE_ENDED] * len(outcomes)
+        is_good = all(outcome is Outcome.VALID for outcome in outcomes)
+        values = [
+            self._values(scan, part, part.granted, sealed, scan.scanned_at) if is_good else {} for part in scan.parts
+        ]
+        uses = [
+            Use(
+                scan.person_id,
+                part.code_hash,
+                scan.scanned_at,
+                scan.use_id,
+                scan.device.device_id,
+                scan.device.venue.venue_id,
+                code.scenario_code,
+                scan.scenario.edition,
+                part.certificate_id,
+                part.kind_code,
+                scan.opened.route,
+                outcome,
+                tuple(left),
+                code.mandate_id,
+                code.agent_person_id,
+            )
+            for part, outcome, left in zip(scan.parts, outcomes, values, strict=True)
+        ]
+        return Redeemed(scan, uses, values)
+
+    def _values(
+        self, scan: Scan, part: Part, names: tuple[str, ...], sealed: Mapping[Key, Sealed], at: datetime
+    ) -> dict[str, Value]:
+        found = sealed.get((scan.person_id, part.certificate_id))
+        if found is None or not names:
+            return {}
+        attributes = self._seals.open_attributes(scan.person_id, part.certificate_id, found.attributes)
+        return disclosed(attributes, names, self._catalogue().kinds.get(part.kind_code), today_in_city(at))
+
+    async def _tell(self, conn: Connection, done: Iterable[Redeemed], mandates: Mapping[MandateKey, Filed]) -> None:
+        """Owe each person whose fields leave a line in their inbox, and those who showed them for somebody."""
+        catalogue, owed = self._catalogue(), []
+        for redeemed in done:
+            assert redeemed.by is not None
+            if _outcome_of(redeemed.uses) is Outcome.VALID:
+                key = redeemed.by.mandate
+                between = None if key is None else await self._acting.between(conn, mandates[key])
+                owed += notices_of(redeemed.uses, catalogue, between)
         if owed:
             await self._outbox.owe_many(conn, owed, now=self._clock.now())
 
     async def _recorded(
-        self, conn: Connection, scans: list[Scan], known: dict[bytes, Redeemed]
+        self, conn: Connection, scans: list[Scan], known: Mapping[bytes, Redeemed]
     ) -> dict[bytes, Redeemed]:
         """What was recorded earlier about the codes of these scans, with the values told then."""
         asked = {scan.code_hash: scan for scan in scans if scan.code_hash not in known}
         if not asked:
             return {}
-        uses = await queries.select_uses(conn, [(scan.opened.person_id, spent) for spent, scan in asked.items()])
+        places = [(scan.person_id, part.code_hash) for scan in asked.values() for part in scan.parts]
+        uses = await queries.select_uses(conn, places)
         again = [scan for scan in scans if (use := uses.get(scan.code_hash)) is not None and scan.heard(use)]
         sealed = await queries.select_standings_and_attributes(conn, _keys_of(again)) if again else {}
-        recorded = {code_hash: Redeemed(None, use, {}) for code_hash, use in uses.items()}
-        for scan in again:  # a certificate's values never change
-            use, found, opened = uses[scan.code_hash], sealed.get(scan.key), scan.opened
-            if found is not None and use.fields:
-                attributes = self._seals.open_attributes(opened.person_id, opened.certificate_id, found.attributes)
-                recorded[scan.code_hash] = Redeemed(None, use, attributes.picked(use.fields))
+        recorded = {
+            code_hash: Redeemed(None, [uses[part.code_hash] for part in scan.parts], [{} for _ in scan.parts])
+            for code_hash, scan in asked.items()
+            if code_hash in uses
+        }
+        for scan in again:  # a certificate's values never change, and predicates are answered as of the look
+            look = recorded[scan.code_hash].uses
+            values = [
+                self._values(scan, part, use.fields, sealed, use.used_at)
+                for part, use in zip(scan.parts, look, strict=True)
+            ]
+            recorded[scan.code_hash] = Redeemed(None, look, values)
         return recorded
 
-    def _verdict(self, scan: Scan, first: Scan | None, known: Redeemed | None) -> Verdict:
+    def _verdict(self, scan: Scan, known: Redeemed | None) -> Verdict:
         if known is None:
-            return EXPIRED if scan.is_late else NOT_OURS
-        if scan is not known.by and not scan.heard(known.use):
-            return EXPIRED if scan.is_late else ALREADY_USED
-        return Verdict(known.use.outcome, scan.opened.kind_code, scan.opened.scenario_code, known.values)
+            return scan.barred or NOT_OURS
+        if scan is not known.by and not scan.heard(known.uses[0]):
+            return scan.barred or ALREADY_USED
+        code, uses, values = scan.opened.code, known.uses, known.values
+        beside = tuple(
+            VerdictBeside(use.outcome, use.kind_code, left) for use, left in zip(uses[1:], values[1:], strict=True)
+        )
+        return Verdict(_outcome_of(uses), code.kind_code, code.scenario_code, values[0], beside)
+
+
+def _outcome_of(uses: list[Use]) -> Outcome:
+    """A yes when all are good; else what the first that is not says."""
+    return next((use.outcome for use in uses if use.outcome is not Outcome.VALID), Outcome.VALID)
 
 
 def _keys_of(scans: Iterable[Scan]) -> list[Key]:
-    return list(dict.fromkeys(scan.key for scan in scans))
+    return list(dict.fromkeys([(scan.person_id, part.certificate_id) for scan in scans for part in scan.parts]))
 
 
 def _order_of(scan: Scan) -> bytes:
-    return scan.opened.person_id.bytes + scan.code_hash
+    return scan.person_id.bytes + scan.code_hash

@@ -1,0 +1,40 @@
+"""Joining, wired."""
+
+from collections.abc import Callable
+
+from kernel.clock import Clock
+from kernel.db import Database
+from kernel.limits import Limits
+from kernel.sealing import Keys
+from notifications.outbox import Outbox
+from wallet.catalogue import Catalogue
+from wallet.onboarding.applying import Applying
+from wallet.onboarding.deciding import Deciding
+from wallet.onboarding.enrolling import Enrolling
+from wallet.onboarding.forgetting import forget_old
+from wallet.onboarding.registrar import NoRegistrar, Registrar
+
+
+class Onboarding:
+    """Everything of joining in one process. Without a `registrar` nobody can be let in."""
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        keys: Keys,
+        limits: Limits,
+        outbox: Outbox,
+        registrar: Registrar | None,
+        catalogue: Callable[[], Catalogue],
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        registrar = registrar or NoRegistrar()
+        self.applying = Applying(db, clock, keys, limits, catalogue)
+        self.deciding = Deciding(db, clock, keys, outbox, registrar)
+        self.enrolling = Enrolling(db, clock, keys, registrar, catalogue)
+
+    async def forget_old(self) -> None:
+        """Delete what is kept no longer; run by the worker now and then."""
+        await forget_old(self._db, self._clock)

@@ -1,0 +1,112 @@
+"""A resident sees who saw which of their fields, when and for what, and what they showed for others."""
+
+import base64
+import binascii
+from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
+
+from kernel.db import Connection, Database
+from kernel.ids import PersonId
+from wallet import queries
+from wallet.errors import CursorRefused
+from wallet.family import queries as mandates
+from wallet.family.acting import Acting
+from wallet.mandates import Mandate
+from wallet.model import Use
+from wallet.queries import Place, Wanted
+
+PAGE_MAX = 100
+CURSOR_MAX = 64
+HOLDERS_MAX = 1_000
+"""More than anybody ever holds mandates for."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_MOMENT_BYTES = 8
+_HASH_BYTES = 32
+EVERYTHING = Wanted()
+
+
+class Listed(Struct, frozen=True):
+    """A use, and where somebody acted for somebody: under which mandate, and the masked name of the other side."""
+
+    use: Use
+    mandate: Mandate | None = None
+    other: str | None = None
+
+
+class Page(Struct, frozen=True):
+    """Some uses, newest first, and where the next page begins; None: there is no more."""
+
+    uses: list[Listed]
+    next_cursor: str | None
+
+
+class Ledger:
+    """Reads uses for those whose certificates were used, and for those who showed them."""
+
+    def __init__(self, db: Database, acting: Acting) -> None:
+        self._db = db
+        self._acting = acting
+
+    async def list_uses(self, person_id: PersonId, wanted: Wanted, *, cursor: str | None, limit: int) -> Page:
+        """One page of the looks at a person's certificates. Raises CursorRefused."""
+        before = None if cursor is None else _read_cursor(cursor)
+        async with self._db.connection() as conn:
+            found = await queries.select_uses_of_person(conn, person_id, wanted, before=before, limit=limit + 1)
+            listed = await self._with_mandates(conn, found[:limit], is_agent=False)
+        return _page(listed, has_more=len(found) > limit)
+
+    async def list_acted(self, agent: PersonId, wanted: Wanted, *, cursor: str | None, limit: int) -> Page:
+        """One page of what a person showed for others under mandates. Raises CursorRefused."""
+        before = None if cursor is None else _read_cursor(cursor)
+        async with self._db.connection() as conn:
+            holders = sorted({key[0] for key in await mandates.select_mandates_held(conn, agent, limit=HOLDERS_MAX)})
+            found = await queries.select_uses_by_agent(conn, agent, holders, wanted, before=before, limit=limit + 1)
+            listed = await self._with_mandates(conn, found[:limit], is_agent=True)
+        return _page(listed, has_more=len(found) > limit)
+
+    async def listed(self, use: Use, *, is_agent: bool) -> Listed:
+        """One use as its holder sees it, or as the agent who made it."""
+        if use.mandate_id is None:
+            return Listed(use)
+        async with self._db.connection() as conn:
+            [listed] = await self._with_mandates(conn, [use], is_agent=is_agent)
+        return listed
+
+    async def _with_mandates(self, conn: Connection, uses: list[Use], *, is_agent: bool) -> list[Listed]:
+        keys = {(use.person_id, use.mandate_id) for use in uses if use.mandate_id is not None}
+        if not keys:
+            return [Listed(use) for use in uses]
+        filed = await mandates.select_mandates(conn, sorted(keys))
+        if is_agent:
+            holders = {person_id for person_id, _ in keys}
+            names = {person_id: await self._acting.holder_name(conn, person_id) for person_id in sorted(holders)}
+            others = {key: names[key[0]] for key in filed}
+        else:
+            others = {key: self._acting.masked_agent_name(one) for key, one in filed.items()}
+        return [
+            Listed(use, filed[use.person_id, use.mandate_id].mandate, others[use.person_id, use.mandate_id])
+            if use.mandate_id is not None and (use.person_id, use.mandate_id) in filed
+            else Listed(use)
+            for use in uses
+        ]
+
+
+def _page(listed: list[Listed], *, has_more: bool) -> Page:
+    return Page(listed, _cursor_after(listed[-1].use) if has_more else None)
+
+
+def _cursor_after(use: Use) -> str:
+    microseconds = (use.used_at - _EPOCH) // _MICROSECOND
+    return base64.urlsafe_b64encode(microseconds.to_bytes(_MOMENT_BYTES, "big") + use.code_hash).decode().rstrip("=")
+
+
+def _read_cursor(text: str) -> Place:
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        if len(raw) != _MOMENT_BYTES + _HASH_BYTES:
+            raise CursorRefused
+        return _EPOCH + int.from_bytes(raw[:_MOMENT_BYTES], "big") * _MICROSECOND, raw[_MOMENT_BYTES:]
+    except (binascii.Error, ValueError, OverflowError):
+        raise CursorRefused from None
