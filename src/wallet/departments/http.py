@@ -3,11 +3,12 @@
 from uuid import UUID
 
 import msgspec
-from litestar import get, post
+from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from kernel.audience import Handlers
+from kernel.conditional import NOT_MODIFIED, IfNoneMatch, unless_known
 from kernel.errors import MalformedRequest
 from kernel.ids import CertificateId
 from kernel.principal import Audience, DepartmentSystem
@@ -52,13 +53,17 @@ def _actor(department: DepartmentSystem) -> str:
     return f"department:{department.department_id}"
 
 
-@get("/kinds", operation_id="listIssuableKinds", summary="Kinds of certificates you may issue")
-async def list_kinds(department: NamedDependency[DepartmentSystem], wallet: NamedDependency[Wallet]) -> KindsView:
+@get("/kinds", operation_id="listIssuableKinds", summary="Kinds of certificates you may issue",
+     responses=NOT_MODIFIED | refuses(MalformedRequest))  # fmt: skip
+async def list_kinds(
+    department: NamedDependency[DepartmentSystem], wallet: NamedDependency[Wallet], if_none_match: IfNoneMatch = None
+) -> Response[KindsView]:
     """The kinds this department is entitled to, with the fields each takes."""
     catalogue = wallet.catalogue()
     mine = [issuer for issuer in catalogue.issuers.values() if issuer.department_id == department.department_id]
     codes = sorted({code for issuer in mine for code in issuer.kind_codes})
-    return KindsView([KindView.of(catalogue.kinds[code]) for code in codes if code in catalogue.kinds])
+    view = KindsView([KindView.of(catalogue.kinds[code]) for code in codes if code in catalogue.kinds])
+    return unless_known(view, if_none_match)
 
 
 @post("/certificates", operation_id="issueCertificate", summary="Issue a certificate", status_code=201,

@@ -1,17 +1,17 @@
 """Offline codes for residents, and for venues what they need without network and tell us afterwards, over HTTP."""
 
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import get, post
+from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta
 
 from kernel.audience import Handlers
-from kernel.errors import MalformedRequest, RealNameNeeded
+from kernel.errors import MalformedRequest, NotAcceptable, RealNameNeeded
 from kernel.ids import CertificateId, UseId
 from kernel.principal import Audience, Citizen, VenueDevice
 from kernel.problems import refuses
@@ -36,6 +36,7 @@ from wallet.offline.minting import PREISSUED_FOR_MAX, PREISSUED_TOGETHER_MAX, Sh
 from wallet.offline.preparing import FINDINGS_MAX, Pack
 from wallet.offline.uploading import SCANS_MAX, Answer, Result, Uploaded
 from wallet.parts import Wallet
+from wallet.residents.codes.http import CodeOperation, answered, form_of
 from wallet.residents.showing import Chosen
 
 FIELDS_MAX = 50
@@ -164,13 +165,21 @@ _SHOWING = (
 
 
 @post("/offline-codes", operation_id="showOffline", summary="A code that a venue checks without network",
-      status_code=201, responses=refuses(*_SHOWING))  # fmt: skip
+      operation_class=CodeOperation, status_code=201, responses=refuses(*_SHOWING, NotAcceptable))  # fmt: skip
 async def show_offline(
-    data: JSONBody[OfflineRequest], citizen: NamedDependency[Citizen], wallet: NamedDependency[Wallet]
-) -> OfflineCodeView:
-    """The code carries what it shows, signed, and is good for five minutes. For venues whose devices are offline."""
+    data: JSONBody[OfflineRequest],
+    request: Request[Any, Any, Any],
+    citizen: NamedDependency[Citizen],
+    wallet: NamedDependency[Wallet],
+) -> Response[OfflineCodeView]:
+    """The code carries what it shows, signed, and is good for five minutes. For venues whose devices are offline.
+
+    `Accept: text/plain` answers with the text alone, `image/svg+xml` and `image/png` with the image.
+    """
+    form = form_of(request)
     made = await wallet.offline_minter.live(await _showing(data, citizen, wallet))
-    return OfflineCodeView(made.text, made.expires_at)
+    shown = OfflineCodeView(made.text, made.expires_at)
+    return answered(request, form, shown, {"Expires-At": made.expires_at.isoformat()})
 
 
 @post("/pre-issued-codes", operation_id="preIssueCodes", summary="Codes for a phone that will have no network",

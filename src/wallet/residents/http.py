@@ -1,23 +1,20 @@
 """What residents do with their certificates, over HTTP: in the app under /resident, in the mini-program under /mini."""
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.openapi.spec import OpenAPIMediaType, Operation, Schema
-from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
 
 from kernel.audience import Handlers
+from kernel.conditional import NOT_MODIFIED, IfNoneMatch, unless_known
 from kernel.errors import MalformedRequest, NotAcceptable, PartAway, RealNameNeeded
 from kernel.ids import CertificateId
 from kernel.principal import Audience, Citizen, Resident
 from kernel.problems import refuses
-from wallet import qr
 from wallet.errors import (
     AskClosed,
     AskExpired,
@@ -39,7 +36,7 @@ from wallet.forms import KIND_CODE, FieldName, ScenarioCode
 from wallet.model import today_in_city
 from wallet.online_code import TEXT_MAX
 from wallet.parts import Wallet
-from wallet.residents.forms_of_codes import JSON, best_form
+from wallet.residents.codes.http import CodeOperation, answered, form_of
 from wallet.residents.holding import list_certificates, read_certificate
 from wallet.residents.showing import PRESENTED_MAX, Chosen, ShownCode
 from wallet.residents.uses import http as uses
@@ -104,18 +101,6 @@ class ConsentRequest(msgspec.Struct, forbid_unknown_fields=True):
     mandate_id: UUID | None = None
 
 
-@dataclass
-class _CodeOperation(Operation):
-    """Names the other forms in which a code can be had."""
-
-    def __post_init__(self) -> None:
-        created = (self.responses or {}).get("201")
-        content = getattr(created, "content", None)
-        if content is not None:
-            for media in ("text/plain", "image/svg+xml", "image/png"):
-                content[media] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
-
-
 @get("/certificates", operation_id="listCertificates", summary="What you hold", responses=refuses(RealNameNeeded))
 async def list_held(citizen: NamedDependency[Citizen], wallet: NamedDependency[Wallet]) -> WalletView:
     """Every certificate issued to you, in every state, newest first; values masked where others may look on."""
@@ -140,7 +125,7 @@ async def read_held(
 @post(
     "/certificates/{certificate_id:uuid}/codes",
     operation_id="showCertificate",
-    operation_class=_CodeOperation,
+    operation_class=CodeOperation,
     summary="A code to show, good once, for a minute",
     status_code=201,
     responses=refuses(
@@ -159,17 +144,17 @@ async def show(
 
     `Accept: text/plain` answers with the text alone, `image/svg+xml` and `image/png` with the image.
     """
-    form = _form_of(request)
+    form = form_of(request)
     shown = await wallet.minter.mint(
         citizen.person_id, CertificateId(certificate_id), data.scenario_code, data.fields, data.mandate_id
     )
-    return _answered(request, form, shown)
+    return answered(request, form, shown, _times_of(shown))
 
 
 @post(
     "/presentations",
     operation_id="presentCertificates",
-    operation_class=_CodeOperation,
+    operation_class=CodeOperation,
     summary="A code to show several certificates at once",
     status_code=201,
     responses=refuses(
@@ -188,54 +173,34 @@ async def present(
 
     Like a code for one certificate it is good once, for a minute; draw and renew it the same way.
     """
-    form = _form_of(request)
+    form = form_of(request)
     chosen = [Chosen(CertificateId(one.certificate_id), one.fields) for one in data.certificates]
     shown = await wallet.minter.present(citizen.person_id, data.scenario_code, chosen, data.mandate_id)
-    return _answered(request, form, shown)
+    return answered(request, form, shown, _times_of(shown))
 
 
-def _form_of(request: Request[Any, Any, Any]) -> str:
-    """The form asked for, JSON unless told otherwise. Raises NotAcceptable."""
-    for name, value in request.scope["headers"]:
-        if name == b"accept":
-            return best_form(value.decode("latin-1"))
-    return JSON
-
-
-def _answered(request: Request[Any, Any, Any], form: str, shown: ShownCode) -> Response[ShownCode]:
-    """The code in the form asked for."""
-    if form != JSON:
-        return _drawn(form, shown)
-    answer = request.app.response_class or Response  # the application's own, made for plain structs
-    return answer(shown)
-
-
-def _drawn(form: str, shown: ShownCode) -> Response[Any]:
-    times = {"Shown-Until": shown.shown_until.isoformat(), "Accepted-Until": shown.accepted_until.isoformat()}
-    if form == "text/plain":
-        return Response(shown.text, media_type=form, headers=times)
-    draw = qr.png if form == "image/png" else qr.svg
-    return Response(draw(shown.text), media_type=form, headers=times)
+def _times_of(shown: ShownCode) -> dict[str, str]:
+    return {"Shown-Until": shown.shown_until.isoformat(), "Accepted-Until": shown.accepted_until.isoformat()}
 
 
 @get("/scenarios", operation_id="listScenarios", summary="Where a certificate can be shown, and what each would see",
-     responses=refuses(MalformedRequest))  # fmt: skip
+     responses=NOT_MODIFIED | refuses(MalformedRequest))  # fmt: skip
 async def list_scenarios(
     resident: NamedDependency[Resident],
     wallet: NamedDependency[Wallet],
     kind_code: Annotated[str | None, QueryParameter(pattern=KIND_CODE)] = None,
-) -> ScenariosView:
+    if_none_match: IfNoneMatch = None,
+) -> Response[ScenariosView]:
     """All scenarios, or those that look at one kind of certificate; each with the fields it would see."""
     del resident  # anybody signed in may know
     catalogue = wallet.catalogue()
     only = None if kind_code is None else (kind_code,)
-    return ScenariosView(
-        [
-            ScenarioView.of(catalogue, scenario, only)
-            for scenario in catalogue.scenarios.values()
-            if kind_code is None or kind_code in scenario.grants
-        ]
-    )
+    shown = [
+        ScenarioView.of(catalogue, scenario, only)
+        for scenario in catalogue.scenarios.values()
+        if kind_code is None or kind_code in scenario.grants
+    ]
+    return unless_known(ScenariosView(shown), if_none_match)
 
 
 @post("/asks/look", operation_id="lookAtAsk", summary="Who asks for what, before you answer", status_code=200,

@@ -1,4 +1,4 @@
-"""Where a certificate stands in the status lists: what it was issued with, or if it is older than they, what it gets now.
+"""Where a certificate stands in the status lists: as it was issued, or for one older than the lists, as of now.
 
 Whatever is signed about a certificate and outlives the moment names its place, so that it can be called back.
 """

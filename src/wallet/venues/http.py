@@ -5,12 +5,13 @@ from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from litestar import get, post
+from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
 from kernel.audience import Handlers
+from kernel.conditional import NOT_MODIFIED, IfNoneMatch, unless_known
 from kernel.errors import MalformedRequest, PartAway
 from kernel.ids import AskId, UseId
 from kernel.principal import Audience, VenueDevice
@@ -90,8 +91,10 @@ class AnswerView(msgspec.Struct):
 
 
 @get("/scenarios", operation_id="listGrantedScenarios", summary="What this venue may ask, and for what",
-     responses=refuses(DeviceNotRegistered))  # fmt: skip
-async def list_granted(device: NamedDependency[VenueDevice], wallet: NamedDependency[Wallet]) -> ScenariosView:
+     responses=NOT_MODIFIED | refuses(MalformedRequest, DeviceNotRegistered))  # fmt: skip
+async def list_granted(
+    device: NamedDependency[VenueDevice], wallet: NamedDependency[Wallet], if_none_match: IfNoneMatch = None
+) -> Response[ScenariosView]:
     """The scenarios granted to this device's venue, with the fields each sees of each kind under the venue's terms."""
     catalogue = wallet.catalogue()
     known = catalogue.devices.get(device.device_id)
@@ -101,7 +104,8 @@ async def list_granted(device: NamedDependency[VenueDevice], wallet: NamedDepend
     scenarios = [
         granted_scenario(catalogue.scenarios.get(code), known.venue, now) for code in sorted(known.venue.scenario_codes)
     ]
-    return ScenariosView([ScenarioView.of(catalogue, scenario) for scenario in scenarios if scenario is not None])
+    shown = [ScenarioView.of(catalogue, scenario) for scenario in scenarios if scenario is not None]
+    return unless_known(ScenariosView(shown), if_none_match)
 
 
 @post("/verifications", operation_id="verifyCode", summary="Check a shown code", status_code=200,

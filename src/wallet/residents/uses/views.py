@@ -8,6 +8,8 @@ import msgspec
 
 from wallet.catalogue import Catalogue
 from wallet.mandates import Basis
+from wallet.model import Route, Use, Words
+from wallet.proofs.model import CHECK_NAME, CHECK_PURPOSE, LOOKER
 from wallet.residents.uses.listing import Listed, Page
 from wallet.residents.views import FieldView
 
@@ -54,8 +56,8 @@ class UseView(msgspec.Struct):
     @classmethod
     def of(cls, catalogue: Catalogue, listed: Listed) -> "UseView":
         use, mandate = listed.use, listed.mandate
-        venue, kind = catalogue.venue_name(use.venue_id), catalogue.kind_name(use.kind_code)
-        scenario, purpose = catalogue.scenario_name(use.scenario_code), catalogue.purpose_of(use)
+        kind = catalogue.kind_name(use.kind_code)
+        venue, scenario, purpose = _looked(catalogue, use)
         return cls(
             look=look_of(use.code_hash),
             used_at=use.used_at,
@@ -78,6 +80,13 @@ class UseView(msgspec.Struct):
             recorded_at=use.recorded_at,
             acted=None if mandate is None else ActedView(mandate.mandate_id, mandate.basis, listed.other or ""),
         )
+
+
+def _looked(catalogue: Catalogue, use: Use) -> tuple[Words, Words, Words]:
+    """Who looked, under which scenario, and what people were told that is for."""
+    if use.route is Route.PAPER:
+        return LOOKER, CHECK_NAME, CHECK_PURPOSE
+    return catalogue.venue_name(use.venue_id), catalogue.scenario_name(use.scenario_code), catalogue.purpose_of(use)
 
 
 class UsesView(msgspec.Struct):
