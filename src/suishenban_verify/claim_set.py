@@ -9,7 +9,8 @@
 | -65538 | scenario | for what it may be looked at |
 | -65539 | binding | sealed for the city alone |
 
-Private claims are below -65536 (RFC 8392 §9.1). Entry 5 of a certificate stands only where several are shown.
+Private claims are below -65536 (RFC 8392 §9.1). Entry 5 of a certificate stands only where several are shown; there an
+address under the city's own is written from that on (`status-lists/17`), so that two of them fit beside a phone's proof.
 """
 
 import struct
@@ -58,6 +59,7 @@ _STATUS_START, _URI = b"\x19\xff\xff\xa1\x6bstatus_list\xa2\x63idx", b"\x63uri"
 _CERTIFICATES, _SCENARIO, _BINDING = b"\x3a\x00\x01\x00\x00", b"\x3a\x00\x01\x00\x01", b"\x3a\x00\x01\x00\x02"
 _OURS = _CERTIFICATES + _SCENARIO + _BINDING
 _OWN_STATUS = b"\x05\x82"
+_SCHEME_END = "://"
 _FOUR_ENTRIES, _FIVE_ENTRIES = MAP_HEADS[4], MAP_HEADS[5]
 
 
@@ -138,7 +140,7 @@ def _claims(raw: bytes) -> Claims:
         uri, at = text_at(raw, at + 4)
         status = new(StatusRef, (uri, idx))
         head -= 1
-    certificates, end = _certificates(raw, at + 5, status)
+    certificates, end = _certificates(raw, at + 5, status, issuer)
     scenario_code, binding_at = text_at(raw, end + 5)
     begins, ends = string_at(raw, binding_at + 5)
     if raw[at : at + 5] + raw[end : end + 5] + raw[binding_at : binding_at + 5] != _OURS:
@@ -151,7 +153,7 @@ def _claims(raw: bytes) -> Claims:
     return new(Claims, (issuer, issued_at, expires_at, cti, scenario_code, certificates, raw[begins:ends], holder))
 
 
-def _certificates(raw: bytes, at: int, status: StatusRef | None) -> tuple[tuple[Shown, ...], int]:
+def _certificates(raw: bytes, at: int, status: StatusRef | None, issuer: str) -> tuple[tuple[Shown, ...], int]:
     """The certificates, and where the next claim begins; `status` is that of one shown alone."""
     count = raw[at] - ARRAY_HEADS[0][0]
     if not 1 <= count <= CERTIFICATES_MAX or (status is not None and count > 1):
@@ -176,7 +178,7 @@ def _certificates(raw: bytes, at: int, status: StatusRef | None) -> tuple[tuple[
             idx, at = integer_at(raw, idx_at)
             if idx < 0:
                 raise _unexpected()
-            status = new(StatusRef, (uri, idx))
+            status = new(StatusRef, (_whole(uri, issuer), idx))
         if (
             raw[begins : begins + 2] != start
             or raw[issuer_at] != _ISSUER
@@ -200,6 +202,27 @@ def _holder(raw: bytes, at: int) -> tuple[PublicKey, int]:
     y_at = _after(raw, x_at + COORDINATE_BYTES, _P256_Y)
     end = y_at + COORDINATE_BYTES
     return key_of_cose({1: 2, -1: 1, -2: raw[x_at : x_at + COORDINATE_BYTES], -3: raw[y_at:end]}), end
+
+
+def _short(uri: str, issuer: str) -> str:
+    """The address of a list as it is written beside others: from the issuer's own address on, where it begins so.
+
+    Raises NotClaims for what is neither under that address nor has a scheme.
+    """
+    rest = uri.removeprefix(issuer + "/")
+    if _SCHEME_END in rest:
+        return uri
+    if rest == uri:
+        raise NotClaims("the address of a status list is a URL")
+    return rest
+
+
+def _whole(written: str, issuer: str) -> str:
+    """The address that `_short` writes so. Raises NotClaims for one that it writes otherwise."""
+    uri = written if _SCHEME_END in written else f"{issuer}/{written}"
+    if _short(uri, issuer) != written:
+        raise _unexpected()
+    return uri
 
 
 def _after(raw: bytes, at: int, expected: bytes) -> int:
@@ -232,14 +255,14 @@ def _encoded(claims: Claims) -> bytes:
             _CTI + claims.cti,
             optional,
             _CERTIFICATES + ARRAY_HEADS[len(certificates)],
-            *(_one_encoded(shown, is_alone) for shown in certificates),
+            *(_one_encoded(shown, is_alone, claims.issuer) for shown in certificates),
             _SCENARIO + text(claims.scenario_code),
             _BINDING + data(claims.binding),
         )
     )
 
 
-def _one_encoded(shown: Shown, is_alone: bool) -> bytes:
+def _one_encoded(shown: Shown, is_alone: bool, issuer: str) -> bytes:
     status = None if is_alone else shown.status
     entries = (
         b"\x01" + text(shown.kind_code),
@@ -249,7 +272,7 @@ def _one_encoded(shown: Shown, is_alone: bool) -> bytes:
     )
     if status is None:
         return _FOUR_ENTRIES + b"".join(entries)
-    return _FIVE_ENTRIES + b"".join(entries) + _OWN_STATUS + text(status.uri) + integer(status.idx)
+    return _FIVE_ENTRIES + b"".join(entries) + _OWN_STATUS + text(_short(status.uri, issuer)) + integer(status.idx)
 
 
 def _key_encoded(key: PublicKey) -> bytes:

@@ -13,31 +13,33 @@ from suishenban_verify.status_list import Published
 from suishenban_verify.trust_list import STATUS, TrustList
 from suishenban_verify.verifying import Verifier
 
-FROZEN = json.loads((Path(__file__).parents[1] / "vectors" / "offline-codes.json").read_text(encoding="utf-8"))
+VECTORS = Path(__file__).parents[1] / "vectors"
+FROZEN = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(VECTORS.glob("offline-codes*.json"))]
+CODES = [(frozen, code) for frozen in FROZEN for code in frozen["codes"]]
 
 
-@pytest.fixture(scope="module")
-def trust() -> TrustList:
-    return trust_list.read(FROZEN["trust_list"], [public_key(FROZEN["root"])], now=FROZEN["now"])
+def trust_of(frozen: dict[str, Any]) -> TrustList:
+    return trust_list.read(frozen["trust_list"], [public_key(frozen["root"])], now=frozen["now"])
 
 
-@pytest.fixture(scope="module")
-def lists(trust: TrustList) -> dict[str, Published]:
-    now = FROZEN["now"]
+def lists_of(frozen: dict[str, Any], trust: TrustList) -> dict[str, Published]:
+    now = frozen["now"]
     keys = trust.keys(trust.issuer, STATUS, None, now)
-    return {uri: status_list.read_jwt(token, keys, uri=uri, now=now) for uri, token in FROZEN["status_lists"].items()}
+    return {uri: status_list.read_jwt(token, keys, uri=uri, now=now) for uri, token in frozen["status_lists"].items()}
 
 
-@pytest.mark.parametrize("code", FROZEN["codes"], ids=[code["what"] for code in FROZEN["codes"]])
-def test_a_frozen_code_is_judged_as_it_was(code: dict[str, Any], trust: TrustList, lists: dict[str, Published]) -> None:
-    device = Verifier(trust, lists, ReplayMemory(), scenarios=FROZEN["scenarios"])
+@pytest.mark.parametrize(("frozen", "code"), CODES, ids=[code["what"] for _, code in CODES])
+def test_a_frozen_code_is_judged_as_it_was(frozen: dict[str, Any], code: dict[str, Any]) -> None:
+    trust = trust_of(frozen)
+    device = Verifier(trust, lists_of(frozen, trust), ReplayMemory(), scenarios=frozen["scenarios"])
     for scan in code["scans"]:
         assert device.verify(code["text"], scan["at"]).outcome == scan["outcome"], scan
 
 
-def test_frozen_codes_are_in_their_one_encoding(trust: TrustList) -> None:
-    keys = [entry.key for trusted in trust.issuers.values() for entry in trusted.entries]
-    for code in FROZEN["codes"]:
+@pytest.mark.parametrize("frozen", FROZEN, ids=["several", "one"])
+def test_frozen_codes_are_in_their_one_encoding(frozen: dict[str, Any]) -> None:
+    keys = [entry.key for trusted in trust_of(frozen).issuers.values() for entry in trusted.entries]
+    for code in frozen["codes"]:
         presented = offline_code.read(code["text"])
         opened = offline_code.opened(presented, keys)
         assert opened is not None

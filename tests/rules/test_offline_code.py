@@ -38,14 +38,15 @@ KEYS = (ISSUER.public, ED_ISSUER.public)
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 days = st.dates(date(1950, 1, 1), date(2150, 1, 1))
-statuses = st.none() | st.builds(StatusRef, words, st.integers(0, 2**32))
+addresses = words.map("https://lists.example/{}".format) | words.map(f"{CITY}/{{}}".format)
+statuses = st.none() | st.builds(StatusRef, addresses, st.integers(0, 2**32))
 values = words | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1)
 certificates = st.builds(
     Shown, words, words, days, st.none() | days, st.dictionaries(words, values, max_size=3), statuses
 )
 any_claims = st.builds(
     lambda **given: Claims(**given)._replace(expires_at=given["issued_at"] + given["expires_at"]),
-    issuer=words,
+    issuer=words | st.just(CITY),
     issued_at=st.integers(2**16, 2**31),
     expires_at=st.integers(1, 300),
     cti=st.binary(min_size=16, max_size=16),
@@ -54,6 +55,10 @@ any_claims = st.builds(
     binding=st.binary(max_size=200),
     holder=st.none() | st.sampled_from([PHONE.public, ED_PHONE.public]),
 )
+
+
+def shortened(uri: str, issuer: str) -> str:
+    return uri[len(issuer) + 1 :] if uri.startswith(f"{issuer}/") and "://" not in uri[len(issuer) + 1 :] else uri
 
 
 def as_map(of: Claims) -> dict[int, object]:
@@ -71,7 +76,7 @@ def as_map(of: Claims) -> dict[int, object]:
             3: dict(each.fields),
             4: [str(each.valid_from), None if each.valid_until is None else str(each.valid_until)],
         }
-        | ({5: [each.status.uri, each.status.idx]} if each.status and not alone else {})
+        | ({5: [shortened(each.status.uri, of.issuer), each.status.idx]} if each.status and not alone else {})
         for each in of.certificates
     ]
     return made | {-65538: of.scenario_code, -65539: of.binding}
@@ -353,3 +358,24 @@ def test_a_code_names_no_scenario_and_no_city_before_its_signature_was_checked()
     assert set(presented._fields) == {"cwt", "message", "proof"}
     assert SCENARIO.encode() in presented.message.payload
     assert CITY.encode() in presented.message.payload
+
+
+def test_the_address_of_a_list_is_written_in_one_way() -> None:
+    near, far = StatusRef(LIST, 4711), StatusRef("https://elsewhere.example/lists/1", 3)
+    of = claims(certificates=(shown(status=near), shown(status=far)))
+    payload = offline_code.claim_set.write(of)
+    assert payload.count(LIST.encode()) == 0
+    assert offline_code.claim_set.read(payload).certificates[0].status == near
+    assert offline_code.claim_set.read(payload).certificates[1].status == far
+    with pytest.raises(NotACode):
+        offline_code.sign(claims(certificates=(shown(), shown(status=StatusRef("status-lists/17", 1)))), ISSUER)
+    short, whole = b"ostatus-lists/17", b"x" + bytes([len(LIST)]) + LIST.encode()
+    assert payload.count(short) == 1
+    with pytest.raises(offline_code.claim_set.NotClaims):
+        offline_code.claim_set.read(payload.replace(short, whole))
+
+
+def test_two_certificates_fit_beside_a_phones_proof() -> None:
+    two = (shown(status=StatusRef(LIST, 4711)), shown(status=StatusRef(LIST, 815)))
+    cwt = offline_code.sign(claims(certificates=two, holder=PHONE, binding=bytes(150)), ISSUER)
+    assert len(offline_code.present(cwt, PHONE, NOW)) <= offline_code.TEXT_MAX
