@@ -104,7 +104,7 @@ class Crowd:
         client = stage.client(DEPARTMENT)
         crowd.department = await calling.machine(stage.city, client, issuer=stage.cast.issuer)
         crowd.gates = await verifying.open_gates(_own(stage), SORT, SCENARIO)
-        crowd.kind = await issuing._kind(crowd.department, CONCESSION)
+        crowd.kind = await issuing.kind_of(crowd.department, CONCESSION)
         crowd.hours = await _hours(crowd.booker)
         crowd.shown = (await crowd._issue(f"shown-{uuid4()}", people[2])).content["certificate_id"]
         return crowd
@@ -159,13 +159,7 @@ class Crowd:
         assert sum(1 for one in self.owed if one.phone is phone) <= SMS_EACH_MAX, "more than can be read back"
 
     async def _issue(self, reference: str, person: PlayedPerson) -> Answer:
-        request = {
-            "reference": reference,
-            "kind_code": self.kind["kind_code"],
-            "holder": {"id_number": person.id_number, "name": person.name},
-            "values": issuing._values(self.kind, person),
-            "valid_from": now().date().isoformat(),
-        }
+        request = {**issuing.request_of(self.kind, person), "reference": reference}
         return await insist(lambda: self.department.ask("POST", "/department/certificates", request, status=None), 201)
 
     async def _issue_one(self) -> float:

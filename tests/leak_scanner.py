@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
+from suishenban_verify import base45
+
 NAME_CHARACTERS = 3
 ASCII_CHARACTERS_MIN = 9
 """The shortest disguise looked for in printable text."""
@@ -24,7 +26,7 @@ ENCODINGS = ("utf-8", "gbk", "utf-16-le", "utf-16-be")
 
 
 def printed(text: str) -> Iterator[bytes]:
-    """How a text may stand in printable ASCII: hexadecimal, base64 at any offset, escaped, or as it is."""
+    """How a text may stand in printable ASCII: hexadecimal, base64 or base45 at any offset, escaped, or as it is."""
     plain = text.encode()
     if text.isascii():
         yield plain
@@ -35,6 +37,9 @@ def printed(text: str) -> Iterator[bytes]:
         whole = coded[-(-offset * 8 // 6) : (offset + len(plain)) * 8 // 6]  # what other bytes have no part in
         yield whole
         yield whole.replace(b"+", b"-").replace(b"/", b"_")
+    for offset in range(2):  # an offline code is base45 of bytes that are not packed
+        pairs = (len(plain) - offset) // 2
+        yield base45.encode(plain[offset : offset + 2 * pairs]).encode()
     escaped = quote(text)
     yield from (escaped.encode(), re.sub("%..", lambda found: found[0].lower(), escaped).encode())
     yield escaped.replace("%20", "+").encode()

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from kernel.clock import StoppedClock
+from kernel.clock import Clock
 from suishenban_verify import offline_code, status_list, trust_list
 from suishenban_verify.offline_code import Claims, Shown, StatusRef
 from suishenban_verify.signatures import LocalSigner, PublicKey
@@ -34,7 +34,7 @@ _chance = random.Random(7)
 class OtherCity:
     """What the other city signs, by the hour of the test's clock. `sequence` counts its trust lists."""
 
-    def __init__(self, clock: StoppedClock, number: int = 100, issuer: str = ISSUER) -> None:
+    def __init__(self, clock: Clock, number: int = 100, issuer: str = ISSUER) -> None:
         self.issuer = issuer
         self.root, self.next_root = es256(number), es256(number + 1)
         self.codes, self.statuses, self.other = es256(number + 2), es256(number + 3), es256(number + 4)

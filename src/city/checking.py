@@ -8,13 +8,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 
 import asyncpg
-import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from city import asking, environment, leftovers, locating
+from city import asking, checking_published, environment, leftovers, locating
 from city.data_directory import FREE_BYTES_MIN, Address, DataDirectory, check_version
 from city.errors import CannotStart
+from city.finding import Finding
 from city.parts import city_parts
 from city.reading_settings import read_settings
 from kernel.settings import Settings
@@ -22,15 +22,6 @@ from kernel.settings import Settings
 ANSWER_WITHIN_SECONDS = 5.0
 _OTHERS_MAY = 0o077
 _REMEDY = "See that it runs and that SUISHENBAN_{}_URL is right; docs/RUNBOOK.md says more."
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One line of the answer."""
-
-    part: str
-    is_fine: bool
-    found: str
-    remedy: str = ""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +57,10 @@ def _look(args: argparse.Namespace) -> Iterator[Finding]:
         return
     yield Finding("settings", is_fine=True, found="valid")
     yield _key_file(settings)
-    yield from servers_found(settings)
+    servers = servers_found(settings)
+    yield from servers
+    if all(server.is_fine for server in servers):
+        yield from asyncio.run(checking_published.look(settings))
     if address is not None:
         yield from _processes(place.directory, address)
     yield from _stand_ins(settings)

@@ -54,7 +54,8 @@ async def read_start(response: aiohttp.ClientResponse, most: int) -> tuple[bytes
 class Fetching:
     """Fetches what other cities publish: `wallet.trust.pulling.Fetches`. Opens nothing before it is first asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, seconds_max: float = FETCHED_WITHIN_SECONDS) -> None:
+        self._seconds_max = seconds_max
         self._http: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -67,7 +68,7 @@ class Fetching:
             self._http = open_client(connections_max=FETCHES_MAX)
         try:
             async with (
-                asyncio.timeout(FETCHED_WITHIN_SECONDS),
+                asyncio.timeout(self._seconds_max),
                 self._http.get(URL(url, encoded=True), headers={"Accept": accept}, allow_redirects=False) as response,
             ):
                 if response.status != 200 or response.headers.get("Content-Encoding", "identity") != "identity":

@@ -96,20 +96,23 @@ class CityParts:
 
     @classmethod
     async def open(cls, settings: Settings, *, process: str, clock: Clock | None = None) -> Self:
-        """Open everything. Raises KeyFileRefused, DatabaseAway, RedisAway."""
+        """Open everything, or broken off midway, nothing. Raises KeyFileRefused, DatabaseAway, RedisAway."""
         keys = Keys.read(settings.key_file)
-        db = await Database.open(settings.database_url.reveal(), connections_max=settings.connections_max)
-        redis = await Redis.open(settings.redis_url.reveal())
-        parts = cls(settings, db, redis, keys, clock or SystemClock(), process=process)
-        await parts._open_entrance()
+        async with AsyncExitStack() as opened:
+            db = await Database.open(settings.database_url.reveal(), connections_max=settings.connections_max)
+            opened.push_async_callback(db.close)
+            redis = await Redis.open(settings.redis_url.reveal())
+            opened.push_async_callback(redis.close)
+            parts = cls(settings, db, redis, keys, clock or SystemClock(), process=process)
+            await parts._open_entrance(opened)
+            parts._closing = opened.pop_all()
         return parts
 
-    async def _open_entrance(self) -> None:
+    async def _open_entrance(self, opened: AsyncExitStack) -> None:
+        """What is opened is left to `opened` to close, as soon as it is."""
         settings, issuer = self.settings, self.settings.public_origin
-        self._closing.push_async_callback(self.db.close)
-        self._closing.push_async_callback(self.redis.close)
-        self._closing.callback(self.tracing.close)
-        self._closing.push_async_callback(self._fetching.close)
+        opened.callback(self.tracing.close)
+        opened.push_async_callback(self._fetching.close)
         await self.signing_keys.ensure()
         self.residents = await Residents.open(
             self.db,
@@ -122,12 +125,13 @@ class CityParts:
             self.signing_keys,
             issuer=issuer,
             real_name_url=settings.real_name_url,
+            wallet=self.wallet,
         )
-        self._closing.push_async_callback(self.residents.close)
+        opened.push_async_callback(self.residents.close)
         self.workforce = Workforce(self.db, self.clock, self.keys, self.residents)
         self.clients = Clients(self.db, self.clock, self.signing_keys, issuer=issuer)
         self.departments = await Departments.open(self.db, self.clock, self.keys, self.signing_keys, issuer=issuer)
-        self._closing.push_async_callback(self.departments.close)
+        opened.push_async_callback(self.departments.close)
         self.miniapp = await Miniapp.open(
             self.db,
             self.clock,
@@ -138,10 +142,10 @@ class CityParts:
             app_id=settings.chat_platform_app_id,
             secret=settings.chat_platform_secret,
         )
-        self._closing.push_async_callback(self.miniapp.close)
-        opened: list[Any] = [self.notifications, self.appointments, self.wallet, self.residents, self.workforce]
-        opened += [self.clients, self.departments, self.miniapp]
-        snapshots = [snapshot for part in opened for snapshot in part.snapshots]
+        opened.push_async_callback(self.miniapp.close)
+        with_snapshots: list[Any] = [self.notifications, self.appointments, self.wallet, self.residents, self.workforce]
+        with_snapshots += [self.clients, self.departments, self.miniapp]
+        snapshots = [snapshot for part in with_snapshots for snapshot in part.snapshots]
         self.snapshots = Snapshots(self.signing_keys.snapshot, *snapshots)
         await self.snapshots.read_all()
 

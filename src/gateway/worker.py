@@ -71,7 +71,7 @@ def beats(parts: CityParts) -> list[Beat]:
         Beat("remind", partial(_in_every_bucket, appointments.remind_due), timedelta(seconds=5)),
         Beat("close missed bookings", partial(_in_every_bucket, appointments.close_due), timedelta(minutes=1)),
         Beat("offer slots ahead", appointments.offer_ahead, timedelta(hours=1)),
-        Beat("build status lists", parts.wallet.builder.build_due, BUILT_EVERY),
+        Beat("build status lists", partial(_build_status_lists, parts), BUILT_EVERY),
         Beat("publish the trust list", parts.wallet.trust.listing.publish_due, PUBLISHED_EVERY),
         Beat("fetch from other cities", parts.wallet.trust.puller.pull_due, LOOKED_EVERY),
         Beat("forget codes of other cities", parts.wallet.trust.judge.forget_ended, timedelta(minutes=5)),
@@ -101,6 +101,11 @@ async def _in_every_bucket(play: Callable[[int], Awaitable[int]]) -> None:
                 break
     if failures:
         raise failures[0]
+
+
+async def _build_status_lists(parts: CityParts) -> None:
+    await parts.wallet.statuses.open_ahead(parts.db, now=parts.clock.now())
+    await parts.wallet.builder.build_due()
 
 
 async def _forget_answers(parts: CityParts) -> None:

@@ -29,7 +29,7 @@ FORBIDDEN_FIELDS = frozenset(
 _PERSONAL = re.compile(
     r"(?<!\d)\d{17}[\dXx](?!\d)"  # resident identity number, GB 11643
     r"|(?<!\d)(?:\+?86)?1[3-9]\d{9}(?!\d)"  # mainland mobile number
-    r"|/Q/[A-Z2-7]{26}"  # an online code
+    r"|/[APQ]/[A-Za-z2-7]{26}"  # an ask, a printed proof or an online code, as it was scanned or typed
     r"|eyJ[\w-]+\.[\w-]+\.[\w-]+"  # a JWT
 )
 # Our own lines are in English, so Chinese in them is a value that slipped in, most likely by the words of an exception.

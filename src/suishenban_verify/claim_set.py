@@ -9,8 +9,8 @@
 | -65538 | scenario | for what it may be looked at |
 | -65539 | binding | sealed for the city alone |
 
-Private claims are below -65536 (RFC 8392 §9.1). Entry 5 of a certificate stands only where several are shown; there an
-address under the city's own is written from that on (`status-lists/17`), so that two of them fit beside a phone's proof.
+Private claims are below -65536 (RFC 8392 §9.1). Entry 5 of a certificate stands only where several are shown; an
+address under the city's own is written from that on there (`status-lists/17`), so that two fit beside a phone's proof.
 """
 
 import struct

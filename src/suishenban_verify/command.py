@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from suishenban_verify import fetching
 from suishenban_verify.bundle import Bundle, BundleRefused, keys_of_set
@@ -47,12 +47,23 @@ class _Unable(Exception):
     """Why the command cannot be carried out, for people."""
 
 
-def main(arguments: Sequence[str], *, prog: str, clock: Callable[[], int], fresh_id: Callable[[], str]) -> int:
-    """Run one command; the result is the exit code. `clock` gives Unix seconds, `fresh_id` a UUID for each scan."""
+def main(
+    arguments: Sequence[str],
+    *,
+    prog: str,
+    clock: Callable[[], int],
+    fresh_id: Callable[[], str],
+    source: TextIO | None = None,
+) -> int:
+    """Run one command; the result is the exit code.
+
+    `clock` gives Unix seconds, `fresh_id` a UUID for each scan; `source` is what `-` reads, standard input if None.
+    """
     words = list(arguments)
     if not words or words[0] not in (*_SUBCOMMANDS, "-h", "--help"):
         words.insert(0, "code")
     args = _parser(prog).parse_args(words)
+    args.source = source or sys.stdin
     try:
         return int(_COMMANDS[args.command](args, clock, fresh_id))
     except (_Unable, BundleRefused, CannotFetch, CannotRemember) as problem:
@@ -131,7 +142,7 @@ def _texts(args: argparse.Namespace) -> Iterator[str]:
     if args.image is not None:
         yield _from_image(args.image)
     elif args.text == "-":
-        while line := sys.stdin.readline(LINE_CHARACTERS_MAX):
+        while line := args.source.readline(LINE_CHARACTERS_MAX):
             if line.strip():
                 yield line.rstrip("\r\n")
     else:
@@ -186,7 +197,7 @@ def _update(args: argparse.Namespace, clock: Callable[[], int], fresh_id: Callab
     bundle.roots()
     if args.scenarios is not None:
         bundle.keep_scenarios(_json_of(args.scenarios.read_bytes))
-    token = None if args.token_file is None else _token(args.token_file)
+    token = None if args.token_file is None else _token(args)
     done = fetching.update(bundle, args.city, clock(), token=token)
     sys.stdout.write(
         f"trust list {done.trust.sequence}, good until {_in_shanghai(done.trust.expires_at)}\n"
@@ -200,7 +211,7 @@ def _roots(args: argparse.Namespace, clock: Callable[[], int], fresh_id: Callabl
     del clock, fresh_id
     bundle = Bundle(args.bundle)
     if args.pin is not None:
-        read = sys.stdin.buffer.read if args.pin == "-" else Path(args.pin).read_bytes
+        read = (lambda: args.source.read().encode()) if args.pin == "-" else Path(args.pin).read_bytes
         bundle.pin(keys_of_set(_json_of(read)))
     roots = bundle.roots()
     if args.json:
@@ -216,7 +227,7 @@ def _upload(args: argparse.Namespace, clock: Callable[[], int], fresh_id: Callab
     bundle.roots()
     memory = bundle.memory()
     try:
-        done = fetching.upload(memory, args.city, _token(args.token_file))
+        done = fetching.upload(memory, args.city, _token(args))
     finally:
         memory.close()
     sys.stdout.write(f"{done.sent} scans sent\n")
@@ -224,10 +235,11 @@ def _upload(args: argparse.Namespace, clock: Callable[[], int], fresh_id: Callab
     return YES
 
 
-def _token(file: str) -> str:
+def _token(args: argparse.Namespace) -> str:
     """An access token, which is given in a file so that no list of processes shows it."""
+    file = args.token_file
     try:
-        lines: Iterable[str] = [sys.stdin.readline()] if file == "-" else Path(file).read_text("ascii").splitlines()
+        lines: Iterable[str] = [args.source.readline()] if file == "-" else Path(file).read_text("ascii").splitlines()
     except (OSError, ValueError):
         raise _Unable(f"{file} cannot be read") from None
     token = next(iter(lines), "").strip()

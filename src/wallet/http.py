@@ -14,6 +14,7 @@ from wallet.offline import http as offline
 from wallet.onboarding import http as onboarding
 from wallet.operators import http as operators
 from wallet.operators.listing import http as listing
+from wallet.proofs import http as proofs
 from wallet.residents import http as residents
 from wallet.status import http as status
 from wallet.trust import http as trust
@@ -66,5 +67,5 @@ _PUBLIC: Handlers = {Audience.PUBLIC: [open_code, open_ask]}
 HANDLERS = merged(
     _PUBLIC, residents.HANDLERS, venues.HANDLERS, departments.HANDLERS, operators.HANDLERS, family.HANDLERS,
     onboarding.HANDLERS, listing.HANDLERS, status.HANDLERS, loading.HANDLERS, offline.HANDLERS, ledger.HANDLERS,
-    trust.HANDLERS,
+    trust.HANDLERS, proofs.HANDLERS,
 )  # fmt: skip

@@ -15,11 +15,13 @@ from notifications.outbox import Outbox
 from wallet.catalogue import Catalogue, snapshot_of
 from wallet.departments.issuing import Issuing
 from wallet.departments.revoking import Revoking
+from wallet.exporting import Exporting
 from wallet.family.acting import Acting
 from wallet.family.attesting import Attesting
 from wallet.family.ending import Ending
 from wallet.family.granting import Granting
 from wallet.family.looking import Looking
+from wallet.leaving import Leaving
 from wallet.ledger.keys import LogKeys
 from wallet.ledger.parts import LedgerLog, origin_of
 from wallet.loading.collecting import Collecting, NoRegisters, Registers
@@ -33,9 +35,11 @@ from wallet.offline.opening import Opener
 from wallet.offline.preparing import Preparer
 from wallet.offline.uploading import Uploader
 from wallet.onboarding.parts import Onboarding
-from wallet.onboarding.quota import take
+from wallet.onboarding.quota import give_back, take
 from wallet.onboarding.registrar import Registrar
 from wallet.online_code import ASK_PATH, CODE_PATH, Texts
+from wallet.proofs.checking import Checker
+from wallet.proofs.printing import Printer
 from wallet.residents.answering import Answering
 from wallet.residents.showing import Minter
 from wallet.residents.uses.listing import Ledger
@@ -122,6 +126,8 @@ class Wallet:
         self.granting = Granting(db, clock, seals, people, self.outbox, acting, catalogue)
         self.ending = Ending(db, clock, self.outbox, acting)
         self.attesting = Attesting(db, clock, self.keys, seals, people, self.granting, self.ending, catalogue)
+        self.exporting = Exporting(db, clock, seals, self.ledger_of_uses, self.mandates, catalogue)
+        self.leaving = Leaving(clock, self.ending)
 
     def _wire_showing(self, redis: Redis, public_host: str, shown_for: timedelta) -> None:
         """Codes, online and offline, and what venues make of them."""
@@ -133,7 +139,7 @@ class Wallet:
         self.minter = Minter(db, redis, clock, seals, codes, acting, catalogue, shown_for=shown_for)
         self.verifier = Verifier(
             db, redis, clock, seals, codes, outbox, acting, catalogue, shown_for=shown_for, take_quota=take,
-            open_offline=opener.open, judge_foreign=self.trust.judge.judge,
+            give_quota_back=give_back, open_offline=opener.open, judge_foreign=self.trust.judge.judge,
         )  # fmt: skip
         self.asker = Asker(db, clock, seals, asks, catalogue)
         self.answering = Answering(db, clock, seals, asks, outbox, acting, catalogue, take_quota=take)
@@ -143,6 +149,10 @@ class Wallet:
         )  # fmt: skip
         self.uploader = Uploader(db, clock, opener, outbox, acting, catalogue)
         self.preparer = Preparer(db, clock, catalogue, origin=origin)
+        self.printer = Printer(
+            db, clock, seals, self.people, self.limits, catalogue, public_host=public_host, public_origin=origin
+        )
+        self.checker = Checker(db, clock, seals, self.people, self.limits, outbox, catalogue)
 
     def catalogue(self) -> Catalogue:
         """The catalogue at this moment."""

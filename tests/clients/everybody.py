@@ -40,10 +40,12 @@ class Everybody:
         self.now = datetime.now(UTC)
         residents = iter(city.cast.residents)
         self.person, self.newcomer, self.leaver, self.visitor, self.stranger = (next(residents) for _ in range(5))
+        self.printing_person = next(residents)
         self.desk_phone = phone_in(city.cast.roles[-2].how)
         self.operator_phone = phone_in(city.cast.roles[-1].how)
         self.resident = self.known(self.person)
         self.mini = self.from_chat(self.person)
+        self.printing, self.printing_in_chat = self.known(self.printing_person), self.from_chat(self.printing_person)
         self.gate_client = next(one for one in city.cast.clients if SCENARIO in one.scenarios and one.sort == "station")
         self.gate = self.machine(self.gate_client)
         self.police_client = next(one for one in city.cast.clients if one.client_id == ISSUER)
@@ -61,8 +63,11 @@ class Everybody:
                 "certificate_id": [self.issued() for _ in range(6)],
                 "booking_id": [self.booked_today()],
                 "kind_code": [self.to_issue()["kind_code"]],
+                "load_id": [self.load_id()],
             }
-        if audience not in (Audience.RESIDENT, Audience.MINI):
+        if audience is Audience.PUBLIC:
+            return {"kind_code": [self.to_issue()["kind_code"]], "token": [last_segment(self.code()["text"])]}
+        if audience is Audience.OPERATOR:
             return {}
         return {
             "certificate_id": [self.certificate_id],
@@ -171,6 +176,12 @@ class Everybody:
         """The id of a certificate just issued."""
         answer = self.ask("POST", "/department/certificates", self.police, json=request or self.to_issue())
         return str(answer.json()["certificate_id"])
+
+    def load_id(self) -> str:
+        """The id of a load just opened."""
+        load_id = str(uuid4())
+        self.ask("PUT", f"/department/loads/{load_id}", self.police)
+        return load_id
 
     def message_id(self) -> str:
         inbox = self.ask("GET", "/resident/inbox", self.resident.access_token).json()["items"]

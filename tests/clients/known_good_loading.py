@@ -24,12 +24,6 @@ def one_line(_context: Any, value: Any) -> bytes:
     return value if isinstance(value, bytes) else json.dumps(value).encode() + b"\n"
 
 
-def opened(everybody: Everybody) -> str:
-    load_id = str(uuid4())
-    everybody.ask("PUT", f"/department/loads/{load_id}", everybody.police)
-    return load_id
-
-
 @good("openLoad", DEPARTMENT)
 def _(_: Everybody) -> Good:
     return Good({"load_id": str(uuid4())})
@@ -37,17 +31,17 @@ def _(_: Everybody) -> Good:
 
 @good("sendLines", DEPARTMENT)
 def _(everybody: Everybody) -> Good:
-    return Good({"load_id": opened(everybody)}, {"from": "1"}, body=everybody.to_issue(), media=NDJSON)
+    return Good({"load_id": everybody.load_id()}, {"from": "1"}, body=everybody.to_issue(), media=NDJSON)
 
 
 @good("readLoad", DEPARTMENT)
 def _(everybody: Everybody) -> Good:
-    return Good({"load_id": opened(everybody)})
+    return Good({"load_id": everybody.load_id()})
 
 
 @good("listRefusedLines", DEPARTMENT)
 def _(everybody: Everybody) -> Good:
-    load_id = opened(everybody)
+    load_id = everybody.load_id()
     path, headers = f"/department/loads/{load_id}/lines", {"Content-Type": NDJSON}
     sent = {**headers, "Authorization": f"Bearer {everybody.police}"}
     everybody.city.http.post(path, params={"from": 1}, content=b"?\n", headers=sent).raise_for_status()
@@ -56,7 +50,7 @@ def _(everybody: Everybody) -> Good:
 
 @good("finishLoad", DEPARTMENT)
 def _(everybody: Everybody) -> Good:
-    return Good({"load_id": opened(everybody)})
+    return Good({"load_id": everybody.load_id()})
 
 
 @good("putRegisterEntry", DEPARTMENT)

@@ -9,7 +9,19 @@ import pytest
 from suishenban_verify import offline_code
 from suishenban_verify.offline_code import Claims
 from suishenban_verify.signatures import LocalSigner, cose_key_of
-from tests.builders_offline import ED_ISSUER, ED_PHONE, ISSUER, PHONE, STRANGER, claims, framed, live, shown, unframed
+from tests.builders_offline import (
+    CITY,
+    ED_ISSUER,
+    ED_PHONE,
+    ISSUER,
+    PHONE,
+    STRANGER,
+    claims,
+    framed,
+    live,
+    shown,
+    unframed,
+)
 from tests.clients.own_environment import answer, python_environment
 
 FOLDER = Path(__file__).parent / "cwt"
@@ -52,7 +64,7 @@ def expected(of: Claims, holder: LocalSigner | None = None) -> dict[str, Any]:
             "3": dict(each.fields),
             "4": [str(each.valid_from), str(each.valid_until)],
         }
-        | ({} if alone or each.status is None else {"5": list(each.status)})
+        | ({} if alone or each.status is None else {"5": [each.status.uri.removeprefix(f"{CITY}/"), each.status.idx]})
         for each in of.certificates
     ]
     return found | {"-65538": of.scenario_code, "-65539": of.binding.hex()}

@@ -11,7 +11,17 @@ from schemathesis import Case
 
 from gateway import describing
 from kernel.principal import Audience
-from tests.clients import known_good_institutions, known_good_residents, known_good_signing_in
+from tests.clients import (
+    known_good_family,
+    known_good_institutions,
+    known_good_joining,
+    known_good_loading,
+    known_good_offline,
+    known_good_proofs,
+    known_good_residents,
+    known_good_signing_in,
+    known_good_trust,
+)
 from tests.clients.calling import Calling, as_everybody
 from tests.clients.described import Described, audience_of, operation_id
 from tests.clients.everybody import Everybody
@@ -19,7 +29,17 @@ from tests.clients.known_good import known_good
 
 ANSWERED_WELL_MIN: Final = 0.95
 DESCRIBED: Final = {name: Described(document) for name, document in describing.documents().items()}
-TOLD_ABOUT: Final = (known_good_institutions, known_good_residents, known_good_signing_in)
+TOLD_ABOUT: Final = (
+    known_good_family,
+    known_good_institutions,
+    known_good_joining,
+    known_good_loading,
+    known_good_offline,
+    known_good_proofs,
+    known_good_residents,
+    known_good_signing_in,
+    known_good_trust,
+)
 """Modules that register good requests."""
 
 

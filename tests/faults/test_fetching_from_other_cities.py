@@ -8,7 +8,6 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import unused_port
 
-from gateway import outside
 from gateway.outside import Fetching
 from wallet.trust.pulling import NotFetched
 
@@ -100,10 +99,11 @@ async def test_any_other_answer_is_taken_for_none(server: str, fetch: Fetching, 
     assert await fetched(fetch, f"{server}/plain") == b"list"
 
 
-async def test_nobody_is_waited_for_without_end(server: str, fetch: Fetching, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outside, "FETCHED_WITHIN_SECONDS", 0.3)
+async def test_nobody_is_waited_for_without_end(server: str) -> None:
+    hasty = Fetching(seconds_max=0.3)
     with pytest.raises(NotFetched):
-        await fetched(fetch, f"{server}/never")
+        await fetched(hasty, f"{server}/never")
+    await hasty.close()
 
 
 async def test_a_server_that_is_not_there_is_taken_for_no_answer(fetch: Fetching) -> None:

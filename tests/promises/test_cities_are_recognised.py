@@ -43,9 +43,8 @@ async def city(clock: StoppedClock) -> OtherCity:
 
 
 async def acts_of(db: Database) -> list[tuple[str, str]]:
-    rows = await db.fetch(
-        "SELECT act, actor FROM kernel.audit WHERE subject = $1 ORDER BY at, entry_id", f"city:{REGION}"
-    )
+    """What was done to the city and by whom, by act."""
+    rows = await db.fetch("SELECT act, actor FROM kernel.audit WHERE subject = $1 ORDER BY act", f"city:{REGION}")
     return [(row["act"], row["actor"]) for row in rows]
 
 
@@ -191,7 +190,7 @@ async def test_every_act_of_an_operator_is_on_record_over_http(wallet: Wallet, d
         private = {**body, "roots": [{**city.root.public.jwk, "d": "A" * 43}]}
         assert (await operator.put(path, json=private)).status_code == 400
     acts = await acts_of(db)
-    assert [act for act, _ in acts] == ["wallet.recognise_city", "wallet.accept_trust_list", "wallet.withdraw_city"]
+    assert [act for act, _ in acts] == ["wallet.accept_trust_list", "wallet.recognise_city", "wallet.withdraw_city"]
     assert all(actor.startswith("operator:") for _, actor in acts)
 
 

@@ -101,3 +101,17 @@ async def test_the_database_refuses_an_index_given_twice(db: Database, keys: Key
             "INSERT INTO wallet.status_entry (list_id, idx, certificate_id, value) VALUES ($1, $2, $3, 0)",
             place.list_id, place.idx, uuid4(),
         )  # fmt: skip
+
+
+async def test_a_list_is_open_in_every_lane_before_anybody_stands_in_it(db: Database, keys: Keys, clock: Clock) -> None:
+    statuses = Statuses(keys, size_max=10)
+    for _ in range(2):
+        await statuses.open_ahead(db, now=clock.now())
+        assert await counters_of(db) == dict.fromkeys(range(LANES), 0)
+    for _ in range(LANES * 4):
+        await allocate(db, statuses, clock, 3)
+    await statuses.open_ahead(db, now=clock.now())
+    counters = await counters_of(db)
+    for lane in range(LANES):
+        newest = max(list_id for list_id in counters if list_id % LANES == lane)
+        assert counters[newest] < 9  # of ten: or the next one would be open

@@ -17,6 +17,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID, uuid4
 
 import aiohttp
 import asyncpg
@@ -31,16 +32,17 @@ from city.demo.staff import STAFF
 from city.journey import calling, issuing
 from city.journey.calling import Caller, open_http
 from city.journey.issuing import CONCESSION
-from city.journey.stage import Stage, now
 from city.private_postgres import ROLE
 from city.private_redis import SOCKET
+from kernel.sealing import KeyFile, MasterKey, Sealer
 from kernel.telemetry import Telemetry
-from tests import places_of_a_city
+from tests import columns_of_the_wallet, places_of_a_city, traces_of_somebody
 from tests.busy_people import DEPARTMENT, open_stage
 from tests.leak_scanner import ASCII_CHARACTERS_MIN, Scanner
 from tests.places_of_a_city import RedisWatch
 from tests.recording_proxy import RecordingProxy, recording_proxy
 from tests.running_city import RunningCity, running_city
+from tests.traces_of_somebody import Traces
 
 PLANTED = {"司马青", "310107190001019998"}
 PACKED = "欧阳素"
@@ -108,9 +110,11 @@ async def test_nobody_is_found_where_the_planted_are(watched: Watched) -> None:
         async with open_http() as http:
             stage = await open_stage(http, watched.city.url)
             department = await calling.machine(stage.city, stage.client(DEPARTMENT), issuer=stage.cast.issuer)
+            traces = await traces_of_somebody.begin(stage, SOMEBODY.id_number)
+            code = await traces.leave()
             await ask_clumsily(watched.city, department)
-            await fail_inside(watched, stage, department)
-        scanner = Scanner({*PLANTED, PACKED, *told_of_people()})
+            await fail_inside(watched, traces, department)
+        scanner = Scanner({*PLANTED, PACKED, *told_of_people(), *parts_of(code)})
         found: dict[str, set[str]] = defaultdict(set)
         known: dict[int, set[str]] = {}
         async for place, content in everything(watched, started):
@@ -121,6 +125,49 @@ async def test_nobody_is_found_where_the_planted_are(watched: Watched) -> None:
     assert {place for place, texts in found.items() if not texts >= PLANTED} == set(), "a place is not looked through"
     assert PACKED in found["tables"]
     assert {place: texts - PLANTED - {PACKED} for place, texts in found.items()} == {place: set() for place in found}
+    await columns_hold_what_was_decided(watched)
+    await a_code_does_not_tell_whose_it_is(watched, traces, code)
+
+
+def parts_of(code: str) -> set[str]:
+    """Pieces of an offline code, by which it is known wherever it is kept: it has in it what it shows."""
+    length = 40
+    return {code[at : at + length] for at in range(length, len(code) - length, length)}
+
+
+async def columns_hold_what_was_decided(watched: Watched) -> None:
+    """Every column of the wallet in which a person could be holds what keeps them out, and is in use."""
+    assert await columns_of_the_wallet.undecided(watched.owner) == set()
+    assert await columns_of_the_wallet.unseen(watched.owner) == set()
+    keys = msgspec.json.decode(watched.city.at.key_file.read_bytes(), type=KeyFile)
+    assert await columns_of_the_wallet.unlike_decided(watched.owner, keys.sealing[0]) == set()
+
+
+async def a_code_does_not_tell_whose_it_is(watched: Watched, traces: Traces, code: str) -> None:
+    """To whom an offline code is bound is sealed: beside what it shows, it names neither person nor certificate."""
+    certificate_id, person_id = UUID(traces.card.certificate_id), UUID(traces.me.person_id)
+    besides = traces_of_somebody.beside_what_it_shows(code)
+    assert Scanner(told_of_people()).found_in(besides) == set()
+    assert traces_of_somebody.ids_in(besides, certificate_id, person_id) == set()
+    assert traces_of_somebody.ids_in(besides + certificate_id.bytes, certificate_id) == {certificate_id}
+
+
+async def test_a_column_that_nobody_decided_on_or_that_holds_a_person_is_found(database_url: str) -> None:
+    conn = await asyncpg.connect(database_url)
+    key = MasterKey("00000000", bytes(32))
+    assert await columns_of_the_wallet.undecided(conn) == set()
+    assert await columns_of_the_wallet.unlike_decided(conn, key) == set()
+    await conn.execute("ALTER TABLE wallet.proof ADD COLUMN holder text")
+    assert await columns_of_the_wallet.undecided(conn) == {"proof.holder"}
+    assert "issuing_refusal" in await columns_of_the_wallet.unseen(conn)
+    row = "INSERT INTO wallet.issuing_refusal (load_id, line, reference, code, detail) VALUES ($1, $2, $3, $4, $5)"
+    name, sealed = SOMEBODY.name, Sealer([key], "test").seal(SOMEBODY.name.encode(), b"")
+    await conn.execute(row, uuid4(), 1, sealed, "wallet.holder_refused", "the number is not one")
+    assert await columns_of_the_wallet.unlike_decided(conn, key) == set()
+    await conn.execute(row, uuid4(), 1, name.encode(), name, name)
+    found = await columns_of_the_wallet.unlike_decided(conn, key)
+    assert {one.split()[0] for one in found} == {f"issuing_refusal.{one}" for one in ("reference", "code", "detail")}
+    await conn.close()
 
 
 # ---- planting
@@ -176,6 +223,16 @@ async def ask_clumsily(city: RunningCity, department: Caller) -> None:
         ("POST", "/department/messages", {"json": {"id_number": number, "title": name}, "headers": bearer}),
         ("POST", "/department/certificates", {"json": {"holder": name, "reference": number}, "headers": bearer}),
         ("GET", f"/department/messages/{number}", {"headers": bearer}),
+        ("PUT", f"/department/register/{number}", {"json": {"holder": name, "state": number}, "headers": bearer}),
+        ("PUT", f"/department/guardianships/{number}", {"json": {"ward": name}, "headers": bearer}),
+        ("POST", f"/department/loads/{uuid4()}/lines?from={number}", {"data": name.encode(), "headers": bearer}),
+        ("PUT", f"/venue-applications/{uuid4()}", {"json": {"contact": {"name": name, number: phone}}}),
+        ("GET", f"/venue-applications/{uuid4()}", {"headers": {"Application-Secret": number}}),
+        ("POST", f"/P/{number}", {"json": {"name": name, "last_four": number}}),
+        ("POST", "/P/" + "A" * 26, {"data": {"name": name, "last_four": name}}),
+        ("GET", f"/ledger/checkpoints/{quote(name)}", {}),
+        ("GET", f"/status-lists/{quote(name)}", {}),
+        ("GET", f"/types/{quote(name)}", {}),
     ]
     async with aiohttp.ClientSession(city.url, headers=told) as http:
         for method, path, how in clumsy:
@@ -183,17 +240,10 @@ async def ask_clumsily(city: RunningCity, department: Caller) -> None:
                 assert 400 <= answer.status < 500, f"{method} {path}: {answer.status}"
 
 
-async def fail_inside(watched: Watched, stage: Stage, department: Caller) -> None:
+async def fail_inside(watched: Watched, traces: Traces, department: Caller) -> None:
     """Let every write of the city fail, with all that PostgreSQL and its client have to say of the failing row."""
-    kind = await issuing._kind(department, CONCESSION)
-    person = next(one for one in stage.cast.residents if one.id_number == SOMEBODY.id_number)
-    certificate = {
-        "reference": "fails",
-        "kind_code": kind["kind_code"],
-        "holder": {"id_number": person.id_number, "name": person.name},
-        "values": issuing._values(kind, person),
-        "valid_from": now().date().isoformat(),
-    }
+    person = traces.person
+    certificate = issuing.request_of(await issuing.kind_of(department, CONCESSION), person)
     notice = {"id_number": person.id_number, "title": person.name, "body": person.id_number}
     tables = await watched.owner.fetch(
         "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE tableowner = $1", ROLE
@@ -208,6 +258,8 @@ async def fail_inside(watched: Watched, stage: Stage, department: Caller) -> Non
         ):
             key = {"Idempotency-Key": "fails"}
             assert (await department.ask("POST", path, body, headers=key, status=None)).status == 500, path
+        for write in traces.writes():
+            assert (await write()).status == 500, write.__name__
     finally:
         for table in tables:
             await watched.owner.execute(f"ALTER TABLE {table['name']} DROP CONSTRAINT never")

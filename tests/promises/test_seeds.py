@@ -1,6 +1,7 @@
 """The demo city is planted whole, once however often, and completed after it was broken off."""
 
 import asyncio
+import gc
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
@@ -140,6 +141,20 @@ async def test_what_was_broken_off_is_completed(plant: Plant, database_url: str,
     assert whole["wallet.certificate"][0] == whole["wallet.issuer_reference"][0]
     await plant()
     assert await content(database_url) == whole
+
+
+async def test_a_city_that_cannot_be_opened_whole_leaves_nothing_open(
+    plant: Plant, database_url: str, settings: Settings
+) -> None:
+    await plant()
+    conn = await asyncpg.connect(database_url)
+    await conn.execute("ALTER TABLE wallet.trusted_city RENAME TO elsewhere")
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await CityParts.open(settings, process="test")
+    gc.collect()  # an open client of HTTP would say so now
+    left = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    assert await conn.fetchval(left) == 0
+    await conn.close()
 
 
 async def test_ids_are_the_same_in_every_city():

@@ -27,6 +27,8 @@ PLANTED = {
     "an ID number": "310101199001019961",
     "a phone": "+8613800138000",
     "an online code": "HTTPS://127.0.0.1:8700/Q/ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    "a printed proof": "https://127.0.0.1:8700/P/ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    "a printed proof as it is typed": "http://127.0.0.1:8700/P/abcdefghijklmnopqrstuvwxyz",
     "a token": "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl",
     "a name": "司马青",
     "a name in bytes": repr("司马青".encode())[2:-1],

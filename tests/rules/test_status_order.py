@@ -30,4 +30,3 @@ def test_neighbours_do_not_stand_together() -> None:
     near = sum(gap < SIZE // 100 for gap in gaps)
     assert near < 2_500  # two in a hundred by chance: 2,000 ± 45
     assert ROUNDS >= 6
-

@@ -23,7 +23,7 @@ from wallet.model import (
     State,
     judge,
 )
-from wallet.residents.forms_of_codes import best_form
+from wallet.residents.codes.forms import best_form
 from wallet.residents.holding import masked
 from wallet.residents.showing import chosen_fields
 from wallet.venues.asking import ask_id_of

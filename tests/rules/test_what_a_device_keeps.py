@@ -2,7 +2,6 @@
 
 import io
 import json
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -281,10 +280,11 @@ class Command:
         self._ids = count(1)
         self.now = NOW
 
-    def __call__(self, *words: str) -> tuple[int, str, str]:
+    def __call__(self, *words: str, given: str = "") -> tuple[int, str, str]:
         code = command.main(
             [*words, "--bundle", str(self.path)],
             prog="suishenban-verify", clock=lambda: self.now, fresh_id=lambda: f"id-{next(self._ids)}",
+            source=io.StringIO(given),
         )  # fmt: skip
         return code, *self._capsys.readouterr()
 
@@ -316,12 +316,9 @@ def test_a_venues_first_ten_minutes(run: Command, served: tuple[City, str], tmp_
     assert [scan["verdict"] for scan in city.uploads[0]] == ["cannot_tell", "valid", "already_used"]
 
 
-def test_a_scanner_sends_a_code_a_line_and_only_all_good_is_zero(
-    bundle: Bundle, run: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_scanner_sends_a_code_a_line_and_only_all_good_is_zero(bundle: Bundle, run: Command) -> None:
     first, second = live(), live()
-    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{first}\r\n\n{second}\n"))
-    code, said, _ = run("code", "-", "--json")
+    code, said, _ = run("code", "-", "--json", given=f"{first}\r\n\n{second}\n")
     answers = [json.loads(line) for line in said.splitlines()]
     assert (code, [answer["outcome"] for answer in answers]) == (0, ["valid", "valid"])
     assert answers[0]["certificates"] == [
@@ -331,8 +328,7 @@ def test_a_scanner_sends_a_code_a_line_and_only_all_good_is_zero(
             "fields": {"birth_date": "1987-05-04", "name": "张三"},
         }
     ]
-    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{live()}\n{first}\nnonsense\n"))
-    code, said, _ = run("-")
+    code, said, _ = run("-", given=f"{live()}\n{first}\nnonsense\n")
     assert (code, [line[:4] for line in said.splitlines() if line[0] != " "]) == (1, ["YES ", "NO  ", "NO  "])
 
 

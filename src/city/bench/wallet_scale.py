@@ -197,7 +197,7 @@ def _prepare(city: City, running: Running, do: Do, progress: Progress) -> _Prepa
     directory = running.directory
     kept = msgspec.json.decode(_kept_file(directory).read_bytes(), type=Kept)
     do(databases.make(city, running))
-    with progress.step(f"loading {city.certificates:,} certificates, without fsync") as step:
+    with progress.step(f"loading {city.certificates:,}, without fsync") as step:
         loaded = databases.load_whole(city, running, kept.wallet_scale, step.tick)
         step.outcome = f"{loaded.issued:,} issued, {loaded.found:,} there already"
     issued, seconds = kept.loads.get(city.name, (0, 0.0))

@@ -1,4 +1,4 @@
-"""Act six: the resident books an appointment, gets the SMS, and the reminder when its hour comes."""
+"""The resident books an appointment, gets the SMS, and the reminder when its hour comes."""
 
 from datetime import datetime, timedelta
 from typing import Any, Final

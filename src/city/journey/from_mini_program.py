@@ -1,4 +1,4 @@
-"""Act eight: the same resident in the mini-program, who scans a venue's code and consents to part of what it asks."""
+"""The same resident in the mini-program, who scans a venue's code and consents to part of what it asks."""
 
 from typing import Any, Final
 
@@ -34,11 +34,11 @@ async def _sign_in(
 ) -> Caller:
     story = stage.story
     with story.step("The chat app hands out codes, and the mini-program signs in with them"):
-        codes = await _tap(stage, person)
+        codes = await tap(stage, person)
         answer = await stage.city.ask("POST", "/mini/sign-in", {"js_code": codes["js_code"]}, status=None)
         if answer.status != 200:
             story.equal("who is new is asked for the phone", expected="miniapp.phone_needed", seen=answer.code)
-            codes = await _tap(stage, person)
+            codes = await tap(stage, person)
             both = {"js_code": codes["js_code"], "phone_code": codes["phone_code"]}
             answer = await stage.city.post("/mini/sign-in", both)
     with story.step("It is the same account, without a second registration"):
@@ -52,7 +52,7 @@ async def _sign_in(
         found = booked.booking_id in {one["booking_id"] for one in bookings}
         story.holds("and the same bookings", found, expected=booked.booking_id, seen=bookings)
     with story.step("Later it signs in again with a js_code alone"):
-        codes = await _tap(stage, person)
+        codes = await tap(stage, person)
         again = await stage.city.post("/mini/sign-in", {"js_code": codes["js_code"]})
         used = await stage.city.ask("POST", "/mini/sign-in", {"js_code": codes["js_code"]}, status=422)
         story.equal("a js_code is good once", expected="miniapp.code_refused", seen=used.code)
@@ -61,7 +61,7 @@ async def _sign_in(
     return stage.city.proved(again.content["access_token"])
 
 
-async def _tap(stage: Stage, person: PlayedPerson) -> dict[str, str]:
+async def tap(stage: Stage, person: PlayedPerson) -> dict[str, str]:
     """What `wx.login` and the phone-number button hand to the mini-program, played by the stand-in."""
     platform = stage.city.at(stage.cast.chat_platform_url)
     return dict((await platform.post("/demo/js-codes", {"phone": person.phone}, status=201)).content)

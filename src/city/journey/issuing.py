@@ -1,4 +1,4 @@
-"""Act one: departments issue certificates to a person, each department under its own key."""
+"""Departments issue certificates to a person, each department under its own key."""
 
 from typing import Any, Final
 from uuid import uuid4
@@ -52,15 +52,9 @@ async def _issue(
 ) -> Issued:
     story = stage.story
     with story.step(f"{client.owner} issues: {kind_name}"):
-        kind = await _kind(department, kind_name)
-        values = _values(kind, person)
-        request = {
-            "reference": f"journey-{uuid4()}",
-            "kind_code": kind["kind_code"],
-            "holder": {"id_number": person.id_number, "name": person.name},
-            "values": values,
-            "valid_from": now().date().isoformat(),
-        }
+        kind = await kind_of(department, kind_name)
+        request = request_of(kind, person)
+        values = request["values"]
         first = (await department.post("/department/certificates", request, status=201)).content
         story.equal("what is issued is good at once", expected="issued", seen=first["state"])
         again = (await department.post("/department/certificates", request, status=201)).content
@@ -75,7 +69,29 @@ async def _issue(
     return Issued(first["certificate_id"], kind["kind_code"], kind_name, values, client)
 
 
-async def _kind(department: Caller, name_zh: str) -> dict[str, Any]:
+async def issue(
+    department: Caller, client: PlayedClient, kind_name: str, person: PlayedPerson, **values: str | int | bool
+) -> Issued:
+    """One more certificate, without much ado; `values` say what it is to tell."""
+    kind = await kind_of(department, kind_name)
+    request = request_of(kind, person)
+    request["values"] |= values
+    made = (await department.post("/department/certificates", request, status=201)).content
+    return Issued(made["certificate_id"], kind["kind_code"], kind_name, request["values"], client)
+
+
+def request_of(kind: dict[str, Any], person: PlayedPerson) -> dict[str, Any]:
+    """A certificate of this kind as a department asks for it, under a reference of its own."""
+    return {
+        "reference": f"journey-{uuid4()}",
+        "kind_code": kind["kind_code"],
+        "holder": {"id_number": person.id_number, "name": person.name},
+        "values": _values(kind, person),
+        "valid_from": now().date().isoformat(),
+    }
+
+
+async def kind_of(department: Caller, name_zh: str) -> dict[str, Any]:
     """How this department's kind of that name is to be filled in."""
     kinds = (await department.get("/department/kinds")).content["kinds"]
     found = next((kind for kind in kinds if kind["name_zh"] == name_zh), None)

@@ -1,4 +1,4 @@
-"""Act five: the resident sees in the ledger who saw which fields, when and why, and is told in the inbox."""
+"""The resident sees in the ledger who saw which fields, when and why, and is told in the inbox."""
 
 from datetime import datetime
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Act seven: the resident opens a department's own app through the entrance."""
+"""The resident opens a department's own app through the entrance."""
 
 import asyncio
 import time

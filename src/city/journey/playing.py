@@ -1,15 +1,25 @@
 """The acts of the journey, in order."""
 
+from contextlib import ExitStack
+
 import msgspec
 
 from city.journey import (
     booking,
+    family,
     from_mini_program,
     issuing,
+    joining_venue,
+    loading,
     looking_back,
+    offline,
+    on_paper,
     opening_app,
+    presenting,
+    proving,
     showing,
     signing_in,
+    taking_along,
     tidying,
     verifying,
 )
@@ -38,9 +48,20 @@ async def play_with(stage: Stage, phone: str | None = None) -> None:
     issued = await issuing.play(stage, person)
     me = await signing_in.play(stage, person)
     codes = await showing.play(stage, person, me, issued)
-    seen, station = await verifying.play(stage, person, me, issued, codes)
-    await looking_back.play(stage, me, issued, seen, since=since)
-    booked = await booking.play(stage, me)
-    await opening_app.play(stage, person, me)
-    await from_mini_program.play(stage, person, me, issued, station, booked)
-    await tidying.play(stage, me, issued, station, booked)
+    with ExitStack() as open_devices:
+        away = await offline.play(stage, person, me, issued, open_devices)
+        seen, station = await verifying.play(stage, person, me, issued, codes)
+        held = issued | {offline.LICENCE: away.licence}
+        await looking_back.play(stage, me, held, seen + away.seen, since=since)
+        await proving.play(stage, me, issued, station, away)
+        booked = await booking.play(stage, me)
+        await opening_app.play(stage, person, me)
+        await from_mini_program.play(stage, person, me, issued, station, booked)
+        await presenting.play(stage, me, issued)
+        await family.play(stage, person, me, issued)
+        await taking_along.play(stage, me, issued, at=away.gate.now())
+        await on_paper.play(stage, person, me)
+        joined = await joining_venue.play(stage, me, issued)
+        loaded = await loading.play(stage, person, me)
+        await offline.hear(stage, away)
+    await tidying.play(stage, me, issued, tidying.Left(station, booked, joined, loaded))

@@ -1,4 +1,4 @@
-"""Act three: the resident sees the wallet and asks for codes: as text, as SVG, as PNG."""
+"""The resident sees the wallet and asks for codes: as text, as SVG, as PNG."""
 
 import io
 import re

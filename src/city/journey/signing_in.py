@@ -1,4 +1,4 @@
-"""Act two: the resident signs in by phone with the code of an SMS, and has their real name checked."""
+"""The resident signs in by phone with the code of an SMS, and has their real name checked."""
 
 import re
 from typing import Any

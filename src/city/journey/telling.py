@@ -28,6 +28,15 @@ class Broken(Exception):
         self.seen = seen
 
 
+@contextmanager
+def believed(promise: str, *doubts: type[Exception]) -> Iterator[None]:
+    """Something is believed, unless the library that checks it has one of these doubts. Raises Broken."""
+    try:
+        yield
+    except doubts as doubt:
+        raise Broken(promise, "believed", f"{type(doubt).__name__}: {doubt}") from None
+
+
 class Exchange(msgspec.Struct, frozen=True):
     """One request and its answer, in words."""
 

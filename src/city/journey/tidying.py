@@ -1,12 +1,15 @@
-"""The last act: everything of the journey is taken back, which is a promise too."""
+"""Everything of the journey is taken back, which is a promise too."""
 
 from typing import Final
 from uuid import uuid4
 
-from city.journey import calling
+import msgspec
+
+from city.journey import calling, joining_venue
 from city.journey.booking import Booked
 from city.journey.calling import until
 from city.journey.issuing import IDENTITY_CARD
+from city.journey.joining_venue import Joined
 from city.journey.showing import SCENARIO_OF, ask_for_code
 from city.journey.signing_in import SignedIn
 from city.journey.stage import Issued, Stage
@@ -16,9 +19,18 @@ HEARD_WITHIN_SECONDS: Final = 6.0
 """A session that ended is refused within a second; where the hint is lost, within five."""
 
 
-async def play(stage: Stage, me: SignedIn, issued: dict[str, Issued], station: list[Gate], booked: Booked) -> None:
-    """Cancel, revoke, sign out."""
-    story = stage.story
+class Left(msgspec.Struct, frozen=True):
+    """What is left of a journey beside its certificates; `joined` is None where no operator could sign in."""
+
+    station: list[Gate]
+    booked: Booked
+    joined: Joined | None
+    loaded: list[Issued]
+
+
+async def play(stage: Stage, me: SignedIn, issued: dict[str, Issued], left: Left) -> None:
+    """Cancel, revoke, close, sign out."""
+    story, booked = stage.story, left.booked
     story.act("Everything is taken back")
     with story.step("The resident cancels"):
         await me.phone.forget()
@@ -33,12 +45,19 @@ async def play(stage: Stage, me: SignedIn, issued: dict[str, Issued], station: l
             path = f"/department/certificates/{one.certificate_id}/revoke"
             revoked = (await department.post(path, {"reason": "issued_in_error"})).content
             story.equal(f"the {one.name_zh} is revoked", expected="revoked", seen=revoked["state"])
-        verdict = (await station[0].scan(text, str(uuid4()))).content
+        verdict = (await left.station[0].scan(text, str(uuid4()))).content
         story.equal(
             "the very next scan hears so, also of a code shown before",
             expected=("revoked", {}),
             seen=(verdict["verdict"], verdict["fields"]),
         )
+    with story.step("What was loaded is revoked too"):
+        department = await calling.machine(stage.city, left.loaded[0].department, issuer=stage.cast.issuer)
+        for one in left.loaded:
+            path = f"/department/certificates/{one.certificate_id}/revoke"
+            await department.post(path, {"reason": "issued_in_error"})
+    if left.joined is not None:
+        await joining_venue.close(stage, left.joined)
     with story.step("The resident signs out"):
         await me.app.post("/resident/sign-out", status=204)
 

@@ -1,4 +1,4 @@
-"""Act four: station, hospital and museum scan, each with its own key and scenario, and see only what it allows."""
+"""Station, hospital and museum scan, each with its own key and scenario, and see only what it allows."""
 
 from typing import Any, Final
 from uuid import uuid4

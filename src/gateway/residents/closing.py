@@ -1,18 +1,25 @@
 """A resident leaves: everything the entrance holds about the account is deleted."""
 
+from collections.abc import Awaitable, Callable
+
 from gateway.residents import queries
 from gateway.sessions.keeping import Sessions
 from kernel import audit
 from kernel.clock import Clock
-from kernel.db import Database
-from kernel.ids import AccountId
+from kernel.db import Connection, Database
+from kernel.ids import AccountId, PersonId
+
+Leave = Callable[[Connection, PersonId], Awaitable[None]]
+"""Tells the wallet, in the same transaction, that a person leaves."""
 
 
-async def close(db: Database, clock: Clock, sessions: Sessions, account_id: AccountId) -> None:
+async def close(
+    db: Database, clock: Clock, sessions: Sessions, account_id: AccountId, leave: Leave | None = None
+) -> None:
     """Close an account and end its sessions; the phone and the person are free for another account.
 
-    Certificates and the records of their use belong to the person and stay with the departments that keep them. Closing
-    twice is closing once.
+    Certificates and the records of their use belong to the person and stay with the departments that keep them; the
+    mandates that the person granted end. Closing twice is closing once.
     """
     now = clock.now()
     async with db.transaction() as conn:
@@ -27,6 +34,8 @@ async def close(db: Database, clock: Clock, sessions: Sessions, account_id: Acco
             await queries.delete_chat_account(conn, openid_digest, account_id)
         if account.person_id is not None:
             await queries.delete_person_account(conn, account.person_id, account_id)
+            if leave is not None:
+                await leave(conn, account.person_id)
         await queries.delete_account(conn, account_id)
         await sessions.end_all(conn, account_id, now=now)
         subject = f"account:{account_id}"

@@ -50,6 +50,7 @@ from kernel.errors import MalformedRequest, NoSuchPath, TokenRevoked
 from kernel.ids import SessionId
 from kernel.principal import Audience, Resident
 from kernel.problems import refuses
+from wallet.exporting import WalletExport
 
 PhoneText = Annotated[
     str,
@@ -135,7 +136,10 @@ class SessionsView(msgspec.Struct):
 
 
 class ExportView(msgspec.Struct):
-    """Everything the entrance holds about a resident, unmasked."""
+    """Everything the entrance and the wallet hold about a resident, unmasked.
+
+    `wallet` is null until the real name was checked.
+    """
 
     account_id: UUID
     phone: str
@@ -146,6 +150,7 @@ class ExportView(msgspec.Struct):
     real_name_checked_at: datetime | None
     chat_linked_at: list[datetime]
     sessions: list[SessionView]
+    wallet: WalletExport | None
 
     @classmethod
     def of(cls, held: Held, this: SessionId) -> "ExportView":
@@ -159,6 +164,7 @@ class ExportView(msgspec.Struct):
             real_name_checked_at=held.real_name_checked_at,
             chat_linked_at=held.chat_linked_at,
             sessions=SessionsView.of(held.sessions, this).sessions,
+            wallet=held.wallet,
         )
 
 
@@ -285,13 +291,16 @@ async def read_me(resident: NamedDependency[Resident], residents: NamedDependenc
     responses=refuses(TokenRevoked),
 )
 async def export_account(resident: NamedDependency[Resident], residents: NamedDependency[Residents]) -> ExportView:
-    """Account, sessions and links to other apps, unmasked."""
+    """Account, sessions and links to other apps; certificates, who looked at them, mandates and printed proofs."""
     return ExportView.of(await residents.showing.held(resident.account_id), resident.session_id)
 
 
 @delete("/account", operation_id="closeAccount", summary="Close your account", status_code=204)
 async def close_account(resident: NamedDependency[Resident], residents: NamedDependency[Residents]) -> None:
-    """Every device is signed out and what the entrance holds is deleted. Certificates stay with their departments."""
+    """Every device is signed out, what the entrance holds is deleted, and the mandates you granted end.
+
+    Certificates and the records of their use stay with their departments.
+    """
     await residents.close_account(resident.account_id)
 
 

@@ -22,6 +22,7 @@ from kernel.sealing import Keys
 from kernel.snapshots import Refreshable
 from notifications.contacts import Contacts
 from notifications.outbox import Outbox
+from wallet.parts import Wallet
 
 CONNECTIONS_MAX = 20
 
@@ -43,6 +44,7 @@ class Residents:
         *,
         real_name_url: str,
         bounds: Bounds,
+        wallet: Wallet | None = None,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -53,7 +55,9 @@ class Residents:
         self.signing_in = SigningIn(db, clock, self.accounts, self.challenges, sessions, outbox)
         checker = RealNameChecker(http, real_name_url)
         self.real_names = RealNames(db, clock, limits, people, contacts, self.accounts, sessions, checker)
-        self.showing = ShowingAccount(db, clock, people, self.accounts, sessions)
+        export = None if wallet is None else wallet.exporting.everything_of
+        self.showing = ShowingAccount(db, clock, people, self.accounts, sessions, export)
+        self._leave = None if wallet is None else wallet.leaving.leave
         self.snapshots: list[Refreshable] = [sessions.ended]
 
     @classmethod
@@ -71,8 +75,12 @@ class Residents:
         issuer: str,
         real_name_url: str,
         bounds: Bounds | None = None,
+        wallet: Wallet | None = None,
     ) -> Self:
-        """Wire the part inside the running event loop; `close` it at the end."""
+        """Wire the part inside the running event loop; `close` it at the end.
+
+        With the wallet, an export holds what that holds, and closing an account tells it.
+        """
         sessions = Sessions(db, clock, signing_keys, keys, issuer=issuer)
         http = outside.open_client(connections_max=CONNECTIONS_MAX)
         return cls(
@@ -87,10 +95,11 @@ class Residents:
             http,
             real_name_url=real_name_url,
             bounds=bounds or Bounds(),
+            wallet=wallet,
         )
 
     async def close_account(self, account_id: AccountId) -> None:
-        await closing.close(self._db, self._clock, self.sessions, account_id)
+        await closing.close(self._db, self._clock, self.sessions, account_id, self._leave)
 
     async def forget_expired(self) -> None:
         """Delete expired challenges and sessions; run by the worker now and then."""

@@ -1,5 +1,6 @@
 """What the entrance holds about a resident: a short view for the screen, and everything for export."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from uuid import UUID
 
@@ -14,6 +15,10 @@ from kernel.db import Connection, Database
 from kernel.errors import TokenRevoked
 from kernel.ids import AccountId, PersonId
 from kernel.people import Identity, People
+from wallet.exporting import WalletExport
+
+Export = Callable[[PersonId], Awaitable[WalletExport]]
+"""Asks the wallet for everything it holds about a person."""
 
 
 class RealName(msgspec.Struct, frozen=True):
@@ -42,7 +47,7 @@ class HeldSession(msgspec.Struct, frozen=True):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """Everything the entrance holds about a resident, unmasked: theirs to take along."""
+    """Everything the entrance and the wallet hold about a resident, unmasked: theirs to take along."""
 
     account_id: AccountId
     phone: str
@@ -53,15 +58,25 @@ class Held(msgspec.Struct, frozen=True):
     real_name_checked_at: datetime | None
     chat_linked_at: list[datetime]
     sessions: list[HeldSession]
+    wallet: WalletExport | None
 
 
 class ShowingAccount:
-    def __init__(self, db: Database, clock: Clock, people: People, accounts: Accounts, sessions: Sessions) -> None:
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        people: People,
+        accounts: Accounts,
+        sessions: Sessions,
+        export: Export | None,
+    ) -> None:
         self._db = db
         self._clock = clock
         self._people = people
         self._accounts = accounts
         self._sessions = sessions
+        self._export = export
 
     async def me(self, account_id: AccountId) -> Me:
         async with self._db.connection() as conn:
@@ -101,7 +116,12 @@ class ShowingAccount:
             real_name_checked_at=account.real_name_checked_at,
             chat_linked_at=linked_at,
             sessions=sessions,
+            wallet=await self._held_in_wallet(account.person_id),
         )
+
+    async def _held_in_wallet(self, person_id: PersonId | None) -> WalletExport | None:
+        """None while the real name is not checked: then nobody knows whose certificates they would be."""
+        return None if person_id is None or self._export is None else await self._export(person_id)
 
     async def _identity(self, conn: Connection, account: Account) -> Identity | None:
         return None if account.person_id is None else await self._people.identity(conn, account.person_id)

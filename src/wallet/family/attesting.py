@@ -125,8 +125,7 @@ class Attesting:
         if told.guardian.id_number == told.ward.id_number:
             raise MandateToOneself
         period = guardian_period(told.ward.id_number, told.until, now=now)
-        both = {identity.id_number: identity for identity in (told.guardian, told.ward)}
-        persons = {number: await self._people.mint(conn, both[number], now=now) for number in sorted(both)}
+        persons = await self._people.mint_many(conn, [told.guardian, told.ward], now=now)
         ward, mandate_id = persons[told.ward.id_number], uuid7(now)
         mandate = Mandate(
             person_id=ward,

@@ -92,6 +92,20 @@ async def select_mandates_given(conn: Connection, person_id: PersonId, *, limit:
     return [_filed_of(row) for row in rows]
 
 
+async def select_mandates_granted(conn: Connection, person_id: PersonId, *, now: datetime, limit: int) -> list[UUID]:
+    """The mandates that a person granted and that have not ended, in the order of their ids."""
+    rows = await conn.fetch(
+        """
+        -- wallet.select_mandates_granted
+        SELECT mandate_id FROM wallet.mandate
+         WHERE person_id = $1 AND basis = 'granted' AND revoked_at IS NULL AND expires_at > $2
+         ORDER BY mandate_id LIMIT $3
+        """,
+        person_id, now, limit,
+    )  # fmt: skip
+    return [mandate_id for (mandate_id,) in rows]
+
+
 async def count_mandates(conn: Connection, person_id: PersonId, *, since: datetime, now: datetime) -> tuple[int, int]:
     """How many mandates of a person have not ended, and how many were made after `since`."""
     row = await conn.fetchrow(

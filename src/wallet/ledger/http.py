@@ -168,8 +168,10 @@ async def prove_verification(
     near: Annotated[datetime, QueryParameter(description="When you scanned, to five minutes.")],
 ) -> ProofsView:
     """What any device of your venue saw under this `use_id`. It does not tell whose certificate it was."""
-    if near.tzinfo is None or not YEAR_MIN <= near.year <= YEAR_MAX:
-        raise MalformedRequest("near: a time of ours that says how far it is from UTC")
+    if near.tzinfo is None:
+        raise MalformedRequest("near: a time that says how far it is from UTC")
+    if not YEAR_MIN <= near.year <= YEAR_MAX:
+        raise UseNotFound
     proved = await ledger_log.prover.prove_for_venue(device.venue_id, UseId(use_id), near)
     return ProofsView([ProofView.of(one) for one in proved])
 

@@ -26,7 +26,7 @@ from suishenban_verify.claim_set import (
     Shown,
     StatusRef,
 )
-from suishenban_verify.offline_code import TooLong
+from suishenban_verify.offline_code import NotACode, TooLong
 from suishenban_verify.signatures import NotAKey, PublicKey, Signer, b64url, public_key
 from wallet.catalogue import Catalogue
 from wallet.disclosing import disclosed
@@ -35,6 +35,7 @@ from wallet.errors import (
     CertificateNotFound,
     CertificateNotGood,
     MandateDoesNotCover,
+    MandateEnded,
     ScenarioNotFound,
 )
 from wallet.family.acting import Acting
@@ -48,6 +49,7 @@ from wallet.residents.showing import Chosen, chosen_fields
 from wallet.seals import Seals
 from wallet.status.placing import Placing
 
+_SECOND = timedelta(seconds=1)
 LIVE_FOR = timedelta(seconds=LIVE_SECONDS_MAX)
 PREISSUED_FOR_MAX = timedelta(seconds=PREISSUED_SECONDS_MAX)
 PREISSUED_TOGETHER_MAX = 20
@@ -124,20 +126,21 @@ class OfflineMinter:
         """A code that any venue can check by itself in the next five minutes.
 
         Raises ScenarioNotFound, CertificateNotFound, CertificateNotGood, KindNotOffline, KindNotInScenario,
-        FieldNotInScenario, OfflineCodeTooLong.
+        FieldNotInScenario, OfflineCodeTooLong, MandateDoesNotCover, MandateEnded.
         """
         now = self._clock.now()
         shown = await self._shown(showing, now)
-        code = self._signed(showing, shown, now, LIVE_FOR, None)
+        lifetime = _within_mandate(showing, now, LIVE_FOR)
+        code = self._signed(showing, shown, now, lifetime, None)
         try:
-            return OfflineCode(offline_code.text_of(code), _second(now) + LIVE_FOR)
+            return OfflineCode(offline_code.text_of(code), _second(now) + lifetime)
         except TooLong:
             raise OfflineCodeTooLong from None
 
     async def pre_issue(
         self, showing: Showing, holder_keys: Sequence[Mapping[str, Any]], lifetime: timedelta
     ) -> list[PreIssued]:
-        """A code for each of the phone's one-time keys (JWK), good for `lifetime`.
+        """A code for each of the phone's one-time keys (JWK), good for `lifetime`; no longer than the mandate stands.
 
         Raises what `live` raises, and HolderKeyRefused for what is no public key, or one named twice.
         """
@@ -147,6 +150,7 @@ class OfflineMinter:
             raise HolderKeyRefused("each code needs a key of its own")
         now = self._clock.now()
         shown = await self._shown(showing, now)
+        lifetime = _within_mandate(showing, now, lifetime)
         expires_at = _second(now) + lifetime
         codes = []
         for holder in holders:
@@ -176,7 +180,10 @@ class OfflineMinter:
             binding=self._bindings.seal(bound, cti),
             holder=holder,
         )
-        return offline_code.sign(claims, self._signer())
+        try:
+            return offline_code.sign(claims, self._signer())
+        except NotACode:  # a text of more bytes, or more fields, than a code holds
+            raise OfflineCodeTooLong from None
 
     async def _shown(self, showing: Showing, now: datetime) -> tuple[Shown, ...]:
         """What each certificate shows, if all of them may be shown now."""
@@ -224,6 +231,16 @@ class OfflineMinter:
             fields=disclosed(attributes, chosen, kind, today),
             status=StatusRef(self._list_uri(place.list_id), place.idx),
         )
+
+
+def _within_mandate(showing: Showing, now: datetime, lifetime: timedelta) -> timedelta:
+    """How long a code lives: where somebody acts for the person, not beyond the mandate. Raises MandateEnded."""
+    if showing.mandate is None:
+        return lifetime
+    left = timedelta(seconds=(showing.mandate.expires_at - _second(now)) // _SECOND)
+    if left < _SECOND:
+        raise MandateEnded
+    return min(lifetime, left)
 
 
 def _holder_key(jwk: Mapping[str, Any]) -> PublicKey:

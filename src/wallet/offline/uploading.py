@@ -44,6 +44,8 @@ UPLOADED_WITHIN = timedelta(days=30)
 """How late a scan may be uploaded."""
 CLOCK_AHEAD_MAX = timedelta(seconds=60)
 """How far a device's clock may be ahead of ours."""
+_TICK = timedelta(microseconds=1)
+"""An upload is recorded at another time than its scan was made, so that it is never taken for an answer of ours."""
 FIRST_EDITION = 1
 TRIES_MAX = 5
 
@@ -247,7 +249,7 @@ class Uploader:
                     mandate_id=code.mandate_id,
                     agent_person_id=code.agent_person_id,
                     flags=tuple(sorted(flags)),
-                    recorded_at=now,
+                    recorded_at=now if now != scan.scanned_at else now + _TICK,
                 )
             )
         return _all_flagged(uses)
@@ -263,10 +265,7 @@ class Uploader:
         """Enter what is new in the ledger, tell the people, and file what was found out."""
         if not fresh:
             return
-        uses = sorted(
-            (use for _, drafted in fresh.values() for use in drafted),
-            key=lambda use: (use.person_id.bytes, use.code_hash),
-        )
+        uses = [use for _, drafted in fresh.values() for use in drafted]  # by person and code, as online scans record
         recorded = await record_uses(conn, uses)
         if len(recorded) < len(uses):
             raise Overtaken
@@ -277,7 +276,7 @@ class Uploader:
                 between = (
                     None if key is None or key not in mandates else await self._acting.between(conn, mandates[key])
                 )
-                owed += notices_of(drafted, catalogue, between)
+                owed += notices_of(_told_once(look, drafted), catalogue, between)
             findings += [_finding(drafted[0], flag, now) for flag in drafted[0].flags]
             if Flag.DOUBLE_USE in drafted[0].flags:
                 findings.append(_finding(known[look.opened.code_hash], Flag.DOUBLE_USE, now))
@@ -307,7 +306,7 @@ def _recorded(look: _Look, device: Device, known: Mapping[bytes, Use]) -> Use | 
         return alone
     spent = known.get(look.opened.code_hash)
     is_this = spent is not None and (spent.use_id, spent.device_id) == (look.scan.use_id, device.device_id)
-    return spent if is_this and look.spends else None
+    return spent if is_this else None
 
 
 def _late(changes: Sequence[Change], scanned_at: datetime) -> Flag | None:
@@ -329,6 +328,14 @@ def _all_flagged(uses: list[Use]) -> list[Use]:
     """The first record of a look bears every flag of the look, so that one record tells."""
     flags = tuple(sorted({flag for use in uses for flag in use.flags}))
     return [replace(uses[0], flags=flags), *uses[1:]]
+
+
+def _told_once(look: _Look, uses: list[Use]) -> list[Use]:
+    """A look as its person is told of it: that a device used a code again, once however often it says so."""
+    if Flag.DOUBLE_USE not in uses[0].flags:
+        return uses
+    name = sha256(b"again\0" + look.opened.code_hash + uses[0].device_id.bytes).digest()
+    return [replace(uses[0], code_hash=name), *uses[1:]]
 
 
 def _finding(use: Use, flag: Flag, now: datetime) -> Finding:

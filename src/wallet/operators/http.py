@@ -319,15 +319,12 @@ async def put_device(
 async def withdraw_device(
     device_id: FromPath[UUID], operator: NamedDependency[Operator], wallet: NamedDependency[Wallet]
 ) -> None:
-    """It may ask nothing any more: lost or stolen."""
-    now = wallet.clock.now()
-    await _record(
-        wallet,
-        operator,
-        "wallet.withdraw_device",
-        f"device:{device_id}",
-        lambda conn: cataloguing.withdraw_device(conn, DeviceId(device_id), now=now),
-    )
+    """It may ask nothing any more, and its tokens end: lost or stolen."""
+
+    async def withdraw(conn: Connection) -> None:
+        await wallet.onboarding.end_device(conn, DeviceId(device_id))
+
+    await _record(wallet, operator, "wallet.withdraw_device", f"device:{device_id}", withdraw)
 
 
 HANDLERS: Handlers = {

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import parse_qsl, quote
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from litestar import MediaType, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.spec import OpenAPIHeader, OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
-from litestar.params import FromPath, PathParameter
+from litestar.params import FromPath
 
 from kernel.audience import Handlers
 from kernel.errors import (
@@ -38,8 +38,8 @@ from wallet.proof_page import (
 )
 from wallet.proofs.checking import Checked
 from wallet.proofs.printing import Page, Printed
-from wallet.proofs.views import LAST_FOUR, CheckRequest, CheckView, ProofView, registered
-from wallet.residents.forms_of_codes import best_form
+from wallet.proofs.views import LAST_FOUR, CheckRequest, CheckView, PrintedView, registered
+from wallet.residents.codes.forms import best_form
 
 JSON, HTML, PDF = "application/json", "text/html", "application/pdf"
 FORM = "application/x-www-form-urlencoded"
@@ -51,7 +51,6 @@ CHECK_BYTES_MAX = 4_096
 """A name of the greatest length, every byte of it percent-encoded, and then some."""
 INPUTS_MAX = 10
 SECONDS_PER_MINUTE = 60
-Token = Annotated[str, PathParameter(description="What follows /P/ in the code: 26 characters.")]
 assert NAME_MAX * 4 * len("%xx") < CHECK_BYTES_MAX
 assert {NAME_INPUT, LAST_INPUT} == set(CheckRequest.__struct_fields__)
 
@@ -112,7 +111,7 @@ async def print_proof(
     request: Request[Any, Any, Any],
     citizen: NamedDependency[Citizen],
     wallet: NamedDependency[Wallet],
-) -> Response[ProofView]:
+) -> Response[PrintedView]:
     """A PDF; with `Accept: application/json` what it takes to draw one yourself.
 
     The code in it is good as long as the certificate: checked, it tells how that stands at that moment. Each time you
@@ -121,7 +120,7 @@ async def print_proof(
     held = citizen.person_id, CertificateId(certificate_id)
     if _form_of(request, PRINTED_AS) == JSON:
         answer = request.app.response_class or Response
-        return answer(ProofView.of(await wallet.printer.write(*held)))
+        return answer(PrintedView.of(await wallet.printer.write(*held)))
     return _as_file(await wallet.printer.draw(*held))
 
 

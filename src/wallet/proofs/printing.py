@@ -32,7 +32,7 @@ from wallet.seals import Seals
 PRINTED_A_DAY = Limit("wallet.proofs", 20, 86_400)
 """So often a person prints: for a round of applications, and not for the exercise."""
 DRAWN_AT_ONCE_MAX = 1
-"""Threads share one core in Python: a second page would only be drawn while the first waits, and both while all wait."""
+"""Threads share one core in Python: two pages at once are drawn in twice the time, and everybody else waits longer."""
 WAITING_MAX = 8
 """For a second or so, with the one that is being drawn."""
 BUSY_RETRY_SECONDS = 2

@@ -7,18 +7,18 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from wallet.model import Words
 from wallet.proof_page import LAST_CHARACTERS, NAME_MAX, Finding, MaskedField, RegisteredProof
 from wallet.proofs.checking import Checked
 from wallet.proofs.model import Claim, Found, text_of
 from wallet.proofs.printing import Printed
 from wallet.proofs.queries import PrintedProof
-from wallet.model import Words
 from wallet.residents.views import ValueView
 
 LAST_FOUR = rf"^[0-9A-Za-z]{{{LAST_CHARACTERS}}}$(?!\n)"
 
 
-class ProofView(msgspec.Struct):
+class PrintedView(msgspec.Struct):
     """A printed proof: draw `text` as its QR, and print `check_url` beside it for those who type.
 
     It is good as long as the certificate is; `valid_until` null: until that is revoked.
@@ -30,7 +30,7 @@ class ProofView(msgspec.Struct):
     valid_until: date | None
 
     @classmethod
-    def of(cls, printed: Printed) -> "ProofView":
+    def of(cls, printed: Printed) -> "PrintedView":
         return cls(printed.text, printed.check_url, printed.printed_at, printed.valid_until)
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from kernel.db import Connection
+from kernel.db import Connection, Database
 from kernel.ids import CertificateId, uuid7
 from kernel.sealing import Keys
 from wallet.model import State
@@ -19,6 +19,8 @@ from wallet.status import queries
 from wallet.status.permutation import SEED_BYTES, SIZE, Permutation
 
 LANES = 8
+OPENED_AT = 0.9
+"""How full a list is when the next one of its lane is opened: 100,000 certificates ahead."""
 ORDERS_MAX = 64
 """Permutations kept in memory: more than are ever open at once."""
 VALUES = {State.ISSUED: 0, State.SUSPENDED: 2, State.REVOKED: 1, State.SUPERSEDED: 1}
@@ -60,8 +62,7 @@ class Statuses:
         while len(places) < len(certificate_ids):
             counter = await queries.lock_list(conn, list_id)
             if counter is None:
-                seed = self._sealer.seal(secrets.token_bytes(SEED_BYTES), _bound(list_id))
-                await queries.insert_list(conn, list_id, seed, now=now)
+                await self._open_list(conn, list_id, now)
                 continue
             count = min(self._size_max - counter.taken, len(certificate_ids) - len(places))
             if count <= 0:
@@ -80,6 +81,22 @@ class Statuses:
             for taken in sorted({place.list_id for place in places}):
                 await queries.insert_change(conn, taken, uuid7(now))
         return places
+
+    async def open_ahead(self, db: Database, *, now: datetime) -> None:
+        """Have a list open in every lane, and the next one well before it is full.
+
+        So it is published before anybody stands in it, and a device that fetched the lists yesterday has it too.
+        """
+        async with db.transaction() as conn:
+            newest = {list_id % LANES: (list_id, taken) for list_id, taken in await queries.select_newest(conn, LANES)}
+            for lane in range(LANES):
+                list_id, taken = newest.get(lane, (lane - LANES, self._size_max))
+                if taken >= self._size_max * OPENED_AT:
+                    await self._open_list(conn, list_id + LANES, now)
+
+    async def _open_list(self, conn: Connection, list_id: int, now: datetime) -> None:
+        seed = self._sealer.seal(secrets.token_bytes(SEED_BYTES), _bound(list_id))
+        await queries.insert_list(conn, list_id, seed, now=now)
 
     async def write(self, conn: Connection, place: Place, state: State, *, now: datetime) -> None:
         """A certificate's state has changed: the next list that is published says so. Joins the transaction."""

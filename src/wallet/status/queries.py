@@ -64,6 +64,18 @@ async def insert_list(conn: Connection, list_id: int, seed: bytes, *, now: datet
     )  # fmt: skip
 
 
+async def select_newest(conn: Connection, lanes: int) -> list[tuple[int, int]]:
+    """The newest list of each lane, and how many of its indexes are taken."""
+    rows = await conn.fetch(
+        """
+        -- wallet.select_newest
+        SELECT DISTINCT ON (list_id % $1) list_id, taken FROM wallet.status_list ORDER BY list_id % $1, list_id DESC
+        """,
+        lanes,
+    )
+    return [(row["list_id"], row["taken"]) for row in rows]
+
+
 async def set_taken(conn: Connection, list_id: int, taken: int) -> None:
     await conn.execute(
         """

@@ -1,5 +1,6 @@
 """Trust over HTTP: what everybody may fetch, what residents take along, and which cities operators recognise."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 import msgspec
 from litestar import Response, delete, get, post, put
 from litestar.di import NamedDependency
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, Schema
 from litestar.params import FromPath, JSONBody, PathParameter
 from msgspec import Meta
 
@@ -145,7 +147,21 @@ class CitiesView(msgspec.Struct):
     cities: Annotated[list[CityView], Meta(max_length=CITIES_MAX)]
 
 
+def _answering(media: str, kind: OpenAPIType) -> type[Operation]:
+    """An operation whose answer is of this one form."""
+
+    @dataclass
+    class Described(Operation):
+        def __post_init__(self) -> None:
+            answer = (self.responses or {}).get("200")
+            if getattr(answer, "content", None) is not None:
+                answer.content = {media: OpenAPIMediaType(schema=Schema(type=kind))}  # type: ignore[union-attr]
+
+    return Described
+
+
 @get("/.well-known/trust-list", operation_id="readTrustList", summary="Whose keys to believe, signed",
+     operation_class=_answering(TRUST_LIST_MEDIA, OpenAPIType.STRING),
      responses=NOT_MODIFIED)  # fmt: skip
 async def read_trust_list(wallet: NamedDependency[Wallet], if_none_match: IfNoneMatch = None) -> Response[bytes]:
     """Our keys and those of recognised cities, with their hours; good for a month. 304 while it is the one you have."""
@@ -158,6 +174,7 @@ async def read_trust_list(wallet: NamedDependency[Wallet], if_none_match: IfNone
 
 
 @get("/.well-known/trust-roots", operation_id="readTrustRoots", summary="The keys that sign the trust list",
+     operation_class=_answering(JWKS_MEDIA, OpenAPIType.OBJECT),
      sync_to_thread=False)  # fmt: skip
 def read_trust_roots(wallet: NamedDependency[Wallet]) -> Response[bytes]:
     """A JWK set for setting a device up. Compare each thumbprint (RFC 7638) with what the city's operator tells you."""

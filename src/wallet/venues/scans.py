@@ -66,10 +66,14 @@ class Scan(Struct, frozen=True):
         return None if mandate_id is None else (self.person_id, mandate_id)
 
     def heard(self, recorded: Use) -> bool:
-        """Whether this scan is the recorded one, asked again because its answer was lost."""
+        """Whether this scan is the recorded one, asked again because its answer was lost.
+
+        What a device judged by itself and uploaded was never answered: it is recorded at another time than it was made.
+        """
         return (
             recorded.use_id == self.use_id
             and recorded.device_id == self.device.device_id
+            and recorded.recorded_at in (None, recorded.used_at)
             and self.scanned_at - recorded.used_at <= REPLAYED_FOR
         )
 

@@ -3,6 +3,7 @@
 Hours and days are those of the city's clock.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
@@ -17,6 +18,8 @@ from wallet.model import NO_TERMS, Scenario, Terms, Venue, today_in_city
 _DAYS = 7
 QuotaKey = tuple[VenueId, str]
 """A venue and the code of the scenario that its quota is for."""
+CountedLook = tuple[QuotaKey, int, date]
+"""A look that a quota is for: whose, how many there are a day, and on which day."""
 
 
 class TakesQuota(Protocol):
@@ -27,6 +30,14 @@ class TakesQuota(Protocol):
     ) -> Mapping[QuotaKey, int]:
         """How many of the looks wanted on `day` are granted under quotas of so many a day."""
         ...
+
+
+class GivesQuotaBack(Protocol):
+    """Counts looks off again that were taken in this same transaction, and that nobody made."""
+
+    async def __call__(
+        self, conn: Connection, unused: Mapping[QuotaKey, int], quotas: Mapping[QuotaKey, int], day: date
+    ) -> None: ...
 
 
 def granted_scenario(scenario: Scenario | None, venue: Venue, now: datetime) -> Scenario | None:
@@ -70,7 +81,14 @@ def is_open(terms: Terms, now: datetime) -> bool:
     return (today and minute >= terms.opens_minute) or (yesterday and minute < terms.closes_minute)
 
 
-async def taken_over(take: TakesQuota, conn: Connection, looks: Sequence[tuple[QuotaKey, int, date]]) -> set[int]:
+async def given_back(give: GivesQuotaBack, conn: Connection, looks: Sequence[CountedLook]) -> None:
+    """Count off again looks that `taken_over` counted in this transaction, and that somebody else had recorded."""
+    for day in sorted({day for _, _, day in looks}):
+        unused = Counter([key for key, _, on in looks if on == day])
+        await give(conn, unused, {key: quota for key, quota, _ in looks if key in unused}, day)
+
+
+async def taken_over(take: TakesQuota, conn: Connection, looks: Sequence[CountedLook]) -> set[int]:
     """Count looks, each under its key and quota on its day; the places of those that are more than the quotas leave."""
     over: set[int] = set()
     for day in sorted({day for _, _, day in looks}):

@@ -53,7 +53,15 @@ from wallet.venues.scans import (
     covers,
     parts_of,
 )
-from wallet.venues.terms import TakesQuota, granted_scenario, is_open, taken_over
+from wallet.venues.terms import (
+    CountedLook,
+    GivesQuotaBack,
+    TakesQuota,
+    given_back,
+    granted_scenario,
+    is_open,
+    taken_over,
+)
 
 SCANS_TOGETHER_MAX = 256
 NOT_OURS = Verdict(Outcome.NOT_OURS)
@@ -88,6 +96,7 @@ class Verifier:
         *,
         shown_for: timedelta,
         take_quota: TakesQuota,
+        give_quota_back: GivesQuotaBack,
         open_offline: OpensOffline | None = None,
         judge_foreign: JudgesForeign | None = None,
     ) -> None:
@@ -99,6 +108,7 @@ class Verifier:
         self._acting = acting
         self._catalogue = catalogue
         self._take_quota = take_quota
+        self._give_quota_back = give_quota_back
         self._open_offline = open_offline
         self._judge_foreign = judge_foreign
         self._accepted_for = shown_for + ACCEPTED_AFTER_SHOWN
@@ -170,7 +180,7 @@ class Verifier:
             for code_hash, scan in first.items()
             if (outcomes := self._judged(scan, sealed)) is not None
         }
-        over = await self._over_quota(conn, [first[code_hash] for code_hash in judged])
+        taken, over = await self._counted(conn, [first[code_hash] for code_hash in judged])
         keys = [key for code_hash in judged if (key := first[code_hash].mandate) is not None]
         mandates = await self._acting.hold(conn, keys) if keys else {}
         drafts = {
@@ -180,6 +190,8 @@ class Verifier:
         }
         uses = [use for draft in drafts.values() for use in draft.uses]
         spent = await record_uses(conn, uses) if uses else set()
+        late = [_look_of(scan) for scan in taken if scan.code_hash not in spent]  # recorded by another process just now
+        await given_back(self._give_quota_back, conn, late)
         known = {code_hash: draft for code_hash, draft in drafts.items() if code_hash in spent}
         await self._tell(conn, known.values(), mandates)
         done = len(known)
@@ -211,18 +223,19 @@ class Verifier:
             outcomes.append(outcome)
         return outcomes
 
-    async def _over_quota(self, conn: Connection, scans: list[Scan]) -> set[bytes]:
-        """Of these, what is more than its venue's quota leaves today, and was not answered before."""
+    async def _counted(self, conn: Connection, scans: list[Scan]) -> tuple[list[Scan], set[bytes]]:
+        """Of these, what was counted against a quota now, and what is more than its venue's quota leaves today.
+
+        Neither holds what was answered before, as far as that is known yet.
+        """
         counted = [scan for scan in scans if scan.quota is not None]
         if not counted:
-            return set()
+            return [], set()
         known = await queries.select_uses(conn, [(scan.person_id, scan.code_hash) for scan in counted])
         fresh = [scan for scan in counted if scan.code_hash not in known]
-        looks = [
-            ((scan.device.venue.venue_id, scan.scenario.scenario_code), scan.quota or 0, today_in_city(scan.scanned_at))
-            for scan in fresh
-        ]
-        return {fresh[place].code_hash for place in await taken_over(self._take_quota, conn, looks)}
+        places = await taken_over(self._take_quota, conn, [_look_of(scan) for scan in fresh])
+        over = {fresh[place].code_hash for place in places}
+        return [scan for scan in fresh if scan.code_hash not in over], over
 
     def _drafted(
         self,
@@ -326,6 +339,11 @@ def _outcome_of(uses: list[Use]) -> Outcome:
 
 def _keys_of(scans: Iterable[Scan]) -> list[Key]:
     return list(dict.fromkeys([(scan.person_id, part.certificate_id) for scan in scans for part in scan.parts]))
+
+
+def _look_of(scan: Scan) -> CountedLook:
+    assert scan.quota is not None
+    return (scan.device.venue.venue_id, scan.scenario.scenario_code), scan.quota, today_in_city(scan.scanned_at)
 
 
 def _order_of(scan: Scan) -> bytes:

@@ -169,8 +169,8 @@ def _counted(loaders: list[Child]) -> tuple[int, int]:
 
 def _progress(wanted: int, found: int, issued: int, *, seconds: float) -> str:
     there, rate = found + issued, issued / seconds
-    left = f", {(wanted - there) / rate / 60:.1f} min left" if rate else ""
-    return f"{there:,} of {wanted:,} certificates ({there / wanted:.0%}), {rate:,.0f}/s{left}"
+    left = f", {(wanted - there) / rate / 60:.0f} min left" if rate else ""
+    return f"{there:,} ({there / wanted:.0%}), {rate:,.0f}/s{left}"
 
 
 async def tidy_up(city: City) -> int:
