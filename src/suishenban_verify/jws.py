@@ -16,6 +16,8 @@ from suishenban_verify.signatures import PublicKey, Signer, b64url, un_b64url
 
 TOKEN_CHARACTERS_MAX = 2**21
 """A status list of 2^20 bytes that do not compress is base64 twice: 1.87 million characters. All else is shorter."""
+TIME_MAX = 253_402_300_799
+"""The last second of the year 9999: beyond it nobody's calendar goes."""
 DEPTH_MAX = 64
 """Of objects and arrays in one another; what we read has ten at most."""
 PARTS = 3
@@ -132,8 +134,8 @@ def strict_json(raw: bytes) -> Any:
 
 
 def is_time(value: object) -> TypeGuard[int]:
-    """Whether the value is a time as these formats write it: whole Unix seconds, not negative."""
-    return type(value) is int and value >= 0
+    """Whether the value is a time as these formats write it: whole Unix seconds, not negative, within our calendar."""
+    return type(value) is int and 0 <= value <= TIME_MAX
 
 
 def _check_depth(value: Any) -> None:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from suishenban_verify import offline_code, trust_list
-from suishenban_verify.claim_set import Claims, Shown, Value
+from suishenban_verify.claim_set import Claims, Value
 from suishenban_verify.making import new
 from suishenban_verify.offline_code import PROOF_FRESH_SECONDS, HolderProof, NotACode, Opened, Presented
 from suishenban_verify.replay import CannotRemember, Claim, Replay
@@ -125,7 +125,7 @@ class Verifier:
         claims = code.claims
         skew = _checked_times(code, now)
         accepted = self._within_scenario(trusted, claims)
-        as_of = self._standing(claims.certificates, now)
+        as_of = self._standing(claims, now)
         used = self._replay.claim(claims.cti, claims.expires_at, now)
         if used is not _FIRST:
             raise _Doubt(*_OF_CLAIM[used])
@@ -162,12 +162,12 @@ class Verifier:
             accepted.append(new(Accepted, (kind_code, shown.issuer_code, shown.fields)))
         return tuple(accepted)
 
-    def _standing(self, certificates: tuple[Shown, ...], now: int) -> int | None:
+    def _standing(self, claims: Claims, now: int) -> int | None:
         """When the oldest list asked was made, if all certificates hold; what is known to be bad comes before doubt."""
         today = _day_in_shanghai((now + _SHANGHAI_SECONDS) // _DAY_SECONDS)
         as_of: int | None = None
         doubt: tuple[Outcome, str] | None = None
-        for shown in certificates:
+        for shown in claims.certificates:
             if today < shown.valid_from:
                 raise _Doubt(Outcome.NOT_YET_VALID, "a certificate is not valid yet")
             if shown.valid_until is not None and shown.valid_until < today:
@@ -176,6 +176,8 @@ class Verifier:
                 continue
             uri, idx = shown.status
             published = self._lists.get(uri)
+            if not uri.startswith(f"{claims.issuer}/"):
+                raise _Doubt(Outcome.NOT_OURS, "its status is to be found at another issuer's")
             problem = _problem_of(published, idx, now)
             if problem is None:
                 assert published is not None

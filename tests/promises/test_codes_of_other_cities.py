@@ -209,7 +209,7 @@ async def test_a_status_list_that_is_not_on_the_citys_own_origin_is_neither_fetc
     await kept(wallet, city, city.status_list(uri=uri), uri=uri)
     assert await db.fetchval("SELECT count(*) FROM wallet.trusted_status") == 0
     shown = city.shown(status=offline_code.StatusRef(uri, 17))
-    assert (await scanned(wallet, city.code(shown))).outcome is Outcome.CANNOT_TELL
+    assert (await scanned(wallet, city.code(shown))).outcome is Outcome.NOT_OURS
 
 
 @pytest.mark.parametrize("signer", [es256(9), es256(102), es256(100)])

@@ -179,7 +179,7 @@ def test_of_several_certificates_all_must_be_good() -> None:
     for statuses, expected in (({4711: INVALID}, Outcome.REVOKED), ({12: SUSPENDED}, Outcome.SUSPENDED)):
         assert outcome(live(claims(shown(), TICKET)), device(trust(), listed(statuses))) is expected
     assert outcome(live(claims(TICKET, shown(valid_until=date(2026, 3, 1))))) is Outcome.CERTIFICATE_EXPIRED
-    bad_and_doubtful = claims(TICKET._replace(status=StatusRef("elsewhere", 1)), shown())
+    bad_and_doubtful = claims(TICKET._replace(status=StatusRef(f"{CITY}/status-lists/99", 1)), shown())
     assert outcome(live(bad_and_doubtful), device(trust(), listed({4711: INVALID}))) is Outcome.REVOKED
 
 
@@ -271,3 +271,8 @@ def test_of_many_threads_that_scan_the_same_code_one_hears_yes() -> None:
         thread.join()
     assert heard.count(Outcome.VALID) == 50
     assert heard.count(Outcome.ALREADY_USED) == 150
+
+
+def test_a_status_that_is_to_be_found_at_another_issuers_is_no_yes() -> None:
+    elsewhere = StatusRef("https://elsewhere.example/status-lists/17", 4711)
+    assert device().verify(live(claims(shown(status=elsewhere))), NOW).outcome is Outcome.NOT_OURS
