@@ -22,6 +22,7 @@ from wallet.ledger.sequencing import Sequencer
 from wallet.model import Outcome, Route, Use
 
 ORIGIN = "suishenban.example/ledger"
+ERASING_KEY = bytes(range(32))
 
 
 def a_signer(key_id: str = "ledger-1") -> LocalSigner:
@@ -31,7 +32,7 @@ def a_signer(key_id: str = "ledger-1") -> LocalSigner:
 def keys_of(*signers: LocalSigner, revoked: Sequence[str] = ()) -> LogKeys:
     """The log's keys: the last one signs, the others did."""
     listed = [ListedKey(one.public, "ledger", 0, 2**40, 1 if one.public.key_id in revoked else None) for one in signers]
-    return LogKeys(ORIGIN, lambda: signers[-1], lambda: listed)
+    return LogKeys(ORIGIN, lambda: signers[-1], lambda: listed, ERASING_KEY)
 
 
 def a_use(at: datetime, person_id: PersonId | None = None, **other: object) -> Use:

@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -25,7 +26,7 @@ from suishenban_verify.checkpoint import NOTE_MAX
 from wallet.ledger.auditing import Auditor, Report
 from wallet.ledger.findings import Finding
 from wallet.ledger.keys import LogKeys
-from wallet.ledger.parts import origin_of
+from wallet.ledger.parts import erasing_key_of, origin_of
 
 CONNECTIONS_MAX = 2
 KEPT_MAX = 1_000
@@ -99,7 +100,8 @@ async def _audit(environ: Mapping[str, str], kept: list[str], progress: Progress
     try:
         signing = SigningKeys(db, keys.sealer("kernel.signing_key"), clock)
         await signing.snapshot.refresh()
-        of_log = LogKeys(origin_of(keys), lambda: signing.signer(LEDGER.name), lambda: signing.trusted(LEDGER.name))
+        signer, listed = partial(signing.signer, LEDGER.name), partial(signing.trusted, LEDGER.name)
+        of_log = LogKeys(origin_of(keys), signer, listed, erasing_key_of(keys))
         with progress.step("audit the ledger") as step:
             report = await Auditor(db, clock, of_log, lambda what, done, of: _tick(step, what, done, of)).audit(kept)
             step.outcome = f"{report.size:,} leaves, {report.records:,} records"

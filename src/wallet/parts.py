@@ -23,7 +23,7 @@ from wallet.family.granting import Granting
 from wallet.family.looking import Looking
 from wallet.leaving import Leaving
 from wallet.ledger.keys import LogKeys
-from wallet.ledger.parts import LedgerLog, origin_of
+from wallet.ledger.parts import LedgerLog, erasing_key_of, origin_of
 from wallet.loading.collecting import Collecting, NoRegisters, Registers
 from wallet.loading.filing import Filing
 from wallet.loading.loads import Loading
@@ -105,7 +105,8 @@ class Wallet:
         self.placing = Placing(db, self.statuses)
         self.ledger_of_uses = Ledger(db, self.acting)
         log_keys = LogKeys(
-            origin_of(keys), lambda: signing_keys.signer("ledger"), lambda: signing_keys.trusted("ledger")
+            origin_of(keys), lambda: signing_keys.signer("ledger"), lambda: signing_keys.trusted("ledger"),
+            erasing_key_of(keys),
         )
         self.ledger_log = LedgerLog(db, clock, log_keys)
 

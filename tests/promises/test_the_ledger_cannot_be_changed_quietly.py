@@ -27,7 +27,7 @@ from wallet.ledger import recording
 from wallet.ledger.erasing import Eraser
 from wallet.ledger.errors import NoCheckpointYet
 from wallet.ledger.keys import LogKeys
-from wallet.ledger.model import Head
+from wallet.ledger.model import Head, RecordRow, entry_of
 from wallet.ledger.proving import Prover
 from wallet.ledger.sequencing import Sequencer
 from wallet.model import Flag, Route, Use
@@ -50,7 +50,7 @@ async def a_ledger(db: Database, clock: StoppedClock, keys: LogKeys) -> list[Use
     agent = a_use(clock.now(), mandate_id=uuid4(), agent_person_id=PersonId(uuid4()), flags=(Flag.DOUBLE_USE,))
     await recorded(db, [agent, a_use(clock.now(), route=Route.OFFLINE)])
     await logged(db, clock, keys)
-    await Eraser(db, clock).erase(held[0].person_id, used_before=clock.now(), reason="asked")
+    await Eraser(db, clock, keys).erase(held[0].person_id, used_before=clock.now(), reason="asked")
     await logged(db, clock, keys)
     clock.advance(timedelta(minutes=5))
     await many_recorded(db, clock, 3)
@@ -357,7 +357,7 @@ async def test_the_ledger_is_audited_while_the_city_goes_on(db: Database, clock:
     async def go_on() -> None:
         while going_on:
             uses = await many_recorded(db, clock, 5)
-            await Eraser(db, clock).erase(uses[0].person_id, used_before=clock.now() + LATER, reason="asked")
+            await Eraser(db, clock, keys).erase(uses[0].person_id, used_before=clock.now() + LATER, reason="asked")
             await Sequencer(db, clock, keys).append_pending()
 
     busy = asyncio.create_task(go_on())
@@ -374,3 +374,30 @@ async def test_an_audit_without_a_database_says_nothing_is_in_order(
     await db.close()
     with pytest.raises(DatabaseAway):
         await audited(db, clock, keys)
+
+
+async def test_an_erasure_that_somebody_with_the_database_alone_feigns_is_found(
+    db: Database, clock: StoppedClock, keys: LogKeys
+) -> None:
+    [use, *_] = await many_recorded(db, clock, 5)
+    await logged(db, clock, keys)
+    clock.advance(LATER)
+    [row] = await db.fetch(
+        "SELECT person_id, code_hash, used_at, use_id, device_id, venue_id, scenario_code, scenario_edition,"
+        " certificate_id, kind_code, route, outcome, fields, mandate_id, agent_person_id, flags, recorded_at, salt"
+        " FROM wallet.use WHERE code_hash = $1",
+        use.code_hash,
+    )
+    commitment, salt = ledger.commitment_of(row["salt"], RecordRow(*row)), bytes(32)
+    made = ledger.tombstone_of(salt, commitment, clock.now(), "asked")
+    await db.fetch("DELETE FROM wallet.use WHERE code_hash = $1", use.code_hash)
+    await db.fetch(
+        "INSERT INTO wallet.ledger_erasure (commitment, tombstone, salt, reason, erased_at)"
+        " VALUES ($1, $2, $3, $4, $5)",
+        commitment, made, salt, "asked", clock.now(),
+    )  # fmt: skip
+    async with db.transaction() as conn:
+        await log_queries.insert_pending(conn, [entry_of(made, clock.now())])
+    await logged(db, clock, keys)
+    report = await audited(db, clock, keys)
+    assert [finding.sort for finding in report.findings] == ["erasure_differs"]

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from kernel.purposes import LEDGER
 from kernel.sealing import Keys, make_key_file
 from tests.builders_ledger import logged, many_recorded
 from wallet.ledger.keys import LogKeys
-from wallet.ledger.parts import origin_of
+from wallet.ledger.parts import erasing_key_of, origin_of
 from wallet.ledger.proving import Prover
 
 Command = Callable[..., int]
@@ -30,7 +31,8 @@ async def audit(db: Database, database_url: str, tmp_path: Path) -> Command:
     keys, clock = Keys.read(key_file), SystemClock()
     signing = SigningKeys(db, keys.sealer("kernel.signing_key"), clock)
     await signing.ensure()
-    of_log = LogKeys(origin_of(keys), lambda: signing.signer(LEDGER.name), lambda: signing.trusted(LEDGER.name))
+    signer, listed = partial(signing.signer, LEDGER.name), partial(signing.trusted, LEDGER.name)
+    of_log = LogKeys(origin_of(keys), signer, listed, erasing_key_of(keys))
     await many_recorded(db, clock, 50)
     await logged(db, clock, of_log)
     environ = {

@@ -41,8 +41,8 @@ async def test_erasing_takes_the_record_and_leaves_the_log_provable(
     before = await Prover(db).latest()
     week_ago = clock.now() - timedelta(days=7)
     clock.advance(timedelta(minutes=2))
-    assert await Eraser(db, clock).erase(person_id, used_before=week_ago, reason="asked") == len(uses) - 8
-    assert await Eraser(db, clock).erase(person_id, used_before=week_ago, reason="asked") == 0
+    assert await Eraser(db, clock, keys).erase(person_id, used_before=week_ago, reason="asked") == len(uses) - 8
+    assert await Eraser(db, clock, keys).erase(person_id, used_before=week_ago, reason="asked") == 0
     assert await db.fetchval("SELECT count(*) FROM wallet.use WHERE person_id = $1", person_id) == 8
     clock.advance(timedelta(minutes=2))
     assert (await audited(db, clock, keys, before.note)).is_clean
@@ -63,7 +63,7 @@ async def test_erasing_takes_the_record_and_leaves_the_log_provable(
 async def test_what_waits_when_it_is_erased_is_accounted_for(db: Database, clock: StoppedClock, keys: LogKeys) -> None:
     use = a_use(clock.now() - timedelta(days=9), recorded_at=clock.now())
     await recorded(db, [use])
-    await Eraser(db, clock).erase(use.person_id, used_before=clock.now(), reason="asked")
+    await Eraser(db, clock, keys).erase(use.person_id, used_before=clock.now(), reason="asked")
     clock.advance(timedelta(minutes=2))
     assert (await audited(db, clock, keys)).is_clean
     await logged(db, clock, keys)
@@ -72,7 +72,7 @@ async def test_what_waits_when_it_is_erased_is_accounted_for(db: Database, clock
 
 async def said_to_be_erased(db: Database, clock: StoppedClock, keys: LogKeys, commitment: bytes) -> list[str]:
     """Say, in every table and in the log, that a leaf's record was erased; what an audit finds then."""
-    salt, now = recording.fresh_salt(), clock.now()
+    salt, now = keys.salt_of_erasure(commitment), clock.now()
     tombstone = ledger.tombstone_of(salt, commitment, now, "asked")
     async with db.transaction() as conn:
         await log_queries.insert_erasures(conn, [Erasure(commitment, tombstone, salt, "asked", now)])

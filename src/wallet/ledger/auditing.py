@@ -69,7 +69,10 @@ class Auditor:
         async with self._db.connection() as conn:
             of_log = LogAudit(conn, self._keys.origin, self._keys.every_key(), findings, marks, self._tell)
             root = await of_log.check(head.size, promised)
-            of_records = RecordsAudit(conn, findings, marks, self._tell, began_at=began_at, waits_max=WAITS_MAX)
+            of_records = RecordsAudit(
+                conn, findings, marks, self._tell, salt_of_erasure=self._keys.salt_of_erasure, began_at=began_at,
+                waits_max=WAITS_MAX,
+            )  # fmt: skip
             await of_records.check()
         return Report(
             origin=self._keys.origin,

@@ -35,6 +35,7 @@ class RecordsAudit:
         marks: Marks,
         tell: Callable[[str, int, int], None],
         *,
+        salt_of_erasure: Callable[[bytes], bytes],
         began_at: datetime,
         waits_max: timedelta,
     ) -> None:
@@ -42,6 +43,7 @@ class RecordsAudit:
         self._findings = findings
         self._marks = marks
         self._tell = tell
+        self._salt_of_erasure = salt_of_erasure
         self._began_at = began_at
         self._waits_max = waits_max
         self._waits: dict[bytes, Entry] = {}
@@ -125,11 +127,12 @@ class RecordsAudit:
     def _check_tombstones(self, erasures: Iterable[Erasure]) -> None:
         for one in erasures:
             try:
-                fits = tombstone_of(one.salt, one.commitment, one.erased_at, one.reason) == one.tombstone
+                made = tombstone_of(one.salt, one.commitment, one.erased_at, one.reason)
+                fits = made == one.tombstone and one.salt == self._salt_of_erasure(one.commitment)
             except _CANNOT_BE:
                 fits = False
             if not fits:
-                self._findings.add("erasure_differs", _place_of(one), "not what its leaf says")
+                self._findings.add("erasure_differs", _place_of(one), "not what its leaf says, or not by our key")
 
     async def _account_for(self, committed: Mapping[bytes, tuple[str, datetime]]) -> None:
         """Find each commitment, made at a time under a name, waiting or in the log, and mark its leaf."""

@@ -7,8 +7,8 @@ from kernel.db import Connection, Database
 from kernel.ids import PersonId
 from suishenban_verify.ledger import commitment_of, tombstone_of
 from wallet.ledger import queries
+from wallet.ledger.keys import LogKeys
 from wallet.ledger.model import Erasure, entry_of
-from wallet.ledger.recording import fresh_salt
 
 ERASED_TOGETHER_MAX = 256
 
@@ -16,9 +16,10 @@ ERASED_TOGETHER_MAX = 256
 class Eraser:
     """Erases what the ledger holds about a person."""
 
-    def __init__(self, db: Database, clock: Clock) -> None:
+    def __init__(self, db: Database, clock: Clock, keys: LogKeys) -> None:
         self._db = db
         self._clock = clock
+        self._keys = keys
 
     async def erase(self, person_id: PersonId, *, used_before: datetime, reason: str) -> int:
         """Erase a person's records of uses before a moment; how many there were. Doing it again erases what is left.
@@ -43,7 +44,8 @@ class Eraser:
         erasures = []
         for record in records:
             if record.salt is not None:  # else it is from before there was a log, and has no leaf to answer for
-                commitment, salt = commitment_of(record.salt, record), fresh_salt()
+                commitment = commitment_of(record.salt, record)
+                salt = self._keys.salt_of_erasure(commitment)
                 tombstone = tombstone_of(salt, commitment, now, reason)
                 erasures.append(Erasure(commitment, tombstone, salt, reason, now))
         if records:

@@ -1,6 +1,8 @@
 """The keys of the log: which signs, and which ever did."""
 
+import hmac
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 
 from msgspec import Struct
 
@@ -18,6 +20,12 @@ class LogKeys(Struct, frozen=True):
     origin: str
     signer: Callable[[], Signer]
     listed: Callable[[], Sequence[ListedKey]]
+    erasing_key: bytes
+    """Makes the salts of erasures: without it nobody who can write the database can feign one."""
+
+    def salt_of_erasure(self, commitment: bytes) -> bytes:
+        """The salt of the leaf that says that the record of this commitment was erased."""
+        return hmac.digest(self.erasing_key, commitment, sha256)
 
     def every_key(self) -> list[NoteKey]:
         """Every key that ever signed the log, those that leaked too: what they signed is checked against the log."""
