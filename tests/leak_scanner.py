@@ -13,15 +13,6 @@ ASCII_CHARACTERS_MIN = 9
 
 _PRINTABLE = re.compile(rb"[\x20-\x7e]{%d,}" % ASCII_CHARACTERS_MIN)
 _PRINTABLE_UTF16 = re.compile(rb"(?:[\x20-\x7e]\0){%d,}[\x20-\x7e]" % (ASCII_CHARACTERS_MIN - 1))
-_THREE_CHARACTERS = (
-    re.compile(rb"(?=((?:[\xe3-\xe9][\x80-\xbf]{2}){3}))"),  # UTF-8
-    re.compile(rb"(?=((?:[\x81-\xfe][\x40-\xfe]){3}))"),  # GBK
-    re.compile(rb"(?=((?:[\x4e-\x9f][\x00-\xff]){3}))", re.DOTALL),  # UTF-16, either way round
-    re.compile(rb"(?=((?:[\x00-\xff][\x4e-\x9f]){3}))", re.DOTALL),
-)
-"""Whatever may be three Chinese characters in a row; only then is it compared, since files are long."""
-
-
 ENCODINGS = ("utf-8", "gbk", "utf-16-le", "utf-16-be")
 
 
@@ -71,14 +62,27 @@ class Scanner:
                 self._names.update((text.encode(encoding), text) for encoding in ENCODINGS)
         assert min(map(len, self._printed)) >= ASCII_CHARACTERS_MIN
         self._any_printed = re.compile(_any_of(self._printed))
+        names = set(self._names.values())
+        self._like_names = [_like([name.encode(encoding) for name in names]) for encoding in ENCODINGS if names]
 
     def found_in(self, data: bytes) -> set[str]:
         """Which of the texts stand in `data`, however disguised."""
         runs = _PRINTABLE.findall(data) + [run.replace(b"\0", b"") for run in _PRINTABLE_UTF16.findall(data)]
         found = {self._printed[form] for form in self._any_printed.findall(b"\n".join(runs))}
-        for three in _THREE_CHARACTERS:
-            found |= {self._names[form] for form in self._names.keys() & set(three.findall(data))}
+        for like in self._like_names:
+            forms = {first + rest for first, rest in set(like.findall(data))}
+            found |= {self._names[form] for form in self._names.keys() & forms}
         return found
+
+
+def _like(words: Iterable[bytes]) -> re.Pattern[bytes]:
+    """Whatever has at each place a byte that one of the words, all of one length, has there: files are long, and
+    nearly all of what is in them need not be compared."""
+    first, *rest = [
+        b"[" + b"".join(re.escape(bytes([byte])) for byte in sorted(set(column))) + b"]"
+        for column in zip(*words, strict=True)
+    ]
+    return re.compile(b"(%s)(?=(%s))" % (first, b"".join(rest)), re.DOTALL)  # any may begin within another
 
 
 _Tree = dict[int, "_Tree"]

@@ -25,6 +25,7 @@ from city.errors import CannotStart
 from city.journey.calling import ASSERTION_TYPE, assertion
 from city.progress import Progress, Step
 from gateway.demo.cast import Cast, PlayedClient
+from gateway.outside import AnswerTooLong, read_bounded
 
 NDJSON: Final = "application/x-ndjson"
 CHUNK_BYTES: Final = 64 * 1024
@@ -205,10 +206,10 @@ async def _sender(args: argparse.Namespace, http: aiohttp.ClientSession, url: st
         return Sender(http, url, PlayedClient(client_id, "department", "", args.department, jwk), url)
     try:
         async with http.get(f"{url}/demo/cast", allow_redirects=False) as answer:
-            cast = msgspec.json.decode(await answer.content.read(ANSWER_BYTES_MAX), type=Cast)
+            cast = msgspec.json.decode(await read_bounded(answer, ANSWER_BYTES_MAX), type=Cast)
     except (aiohttp.ClientError, OSError, TimeoutError):
         raise CannotStart(f"The city does not answer at {url}.", "Look with ./run check how it is.") from None
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, AnswerTooLong):
         raise CannotStart("This city gives no department's key away.", "Name yours with --key.") from None
     played = next((one for one in cast.clients if one.client_id == client_id), None)
     if played is None:
@@ -270,9 +271,9 @@ class Sender:
                 async with self._http.request(
                     method, self._url + path, headers=sent, data=data, allow_redirects=False
                 ) as answer:
-                    body = await answer.content.read(ANSWER_BYTES_MAX)
-                    while more := await answer.content.read(ANSWER_BYTES_MAX):
-                        body += more
+                    body = await read_bounded(answer, ANSWER_BYTES_MAX)
+        except AnswerTooLong:
+            raise CannotStart(f"What answers at {self._url} is no city.", "Say with --url where one is.") from None
         except (aiohttp.ClientError, OSError, TimeoutError) as problem:
             raise Lost(f"the connection was lost: {type(problem).__name__}") from problem
         if answer.status == 401 and self._token:

@@ -105,7 +105,9 @@ class Wallet:
         self.placing = Placing(db, self.statuses)
         self.ledger_of_uses = Ledger(db, self.acting)
         log_keys = LogKeys(
-            origin_of(keys), lambda: signing_keys.signer("ledger"), lambda: signing_keys.trusted("ledger"),
+            origin_of(keys),
+            lambda: signing_keys.signer("ledger"),
+            lambda: signing_keys.trusted("ledger"),
             erasing_key_of(keys),
         )
         self.ledger_log = LedgerLog(db, clock, log_keys)

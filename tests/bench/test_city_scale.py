@@ -157,6 +157,8 @@ def test_what_is_loaded_is_the_same_each_time_and_fits_its_kind() -> None:
     references, seen = set(), set()
     for chunk in range(city.chunks):
         registers = dict(city.registers(chunk))
+        slug, last = city.last(chunk)
+        assert list(registers.items())[-1][1][-1] == last == registers[slug][-1]
         assert registers == dict(again.registers(chunk))
         assert sum(len(requests) for requests in registers.values()) == city.in_chunk(chunk)
         for slug, requests in registers.items():

@@ -65,7 +65,7 @@ async def command(*words: str) -> tuple[int, str, str]:
 
 
 class Unsteady:
-    """A way to the city that breaks each of its first connections that carry many bytes."""
+    """A slow way to the city, piece by piece, that breaks each of its first connections that carry many bytes."""
 
     def __init__(self, url: str, breaks: int) -> None:
         self._port = urlsplit(url).port
@@ -86,8 +86,7 @@ class Unsteady:
                     break
                 writer.write(chunk)
                 await writer.drain()
-                if passed > 50_000:
-                    await asyncio.sleep(0.02)
+                await asyncio.sleep(0.02)
         except (ConnectionError, OSError) as gone:
             del gone  # either side may go first
         finally:

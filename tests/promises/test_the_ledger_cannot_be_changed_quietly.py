@@ -382,13 +382,8 @@ async def test_an_erasure_that_somebody_with_the_database_alone_feigns_is_found(
     [use, *_] = await many_recorded(db, clock, 5)
     await logged(db, clock, keys)
     clock.advance(LATER)
-    [row] = await db.fetch(
-        "SELECT person_id, code_hash, used_at, use_id, device_id, venue_id, scenario_code, scenario_edition,"
-        " certificate_id, kind_code, route, outcome, fields, mandate_id, agent_person_id, flags, recorded_at, salt"
-        " FROM wallet.use WHERE code_hash = $1",
-        use.code_hash,
-    )
-    commitment, salt = ledger.commitment_of(row["salt"], RecordRow(*row)), bytes(32)
+    [row] = await db.fetch("SELECT * FROM wallet.use WHERE code_hash = $1", use.code_hash)
+    commitment, salt = ledger.commitment_of(row["salt"], RecordRow(**row)), bytes(32)
     made = ledger.tombstone_of(salt, commitment, clock.now(), "asked")
     await db.fetch("DELETE FROM wallet.use WHERE code_hash = $1", use.code_hash)
     await db.fetch(

@@ -1,8 +1,8 @@
 """One of the processes that load a city: `python -m city.bench.scale.loading CERTIFICATES DAY PLACE OF`.
 
 It loads every OF-th chunk, by the path on which departments load their registers, and prints after each batch how many
-certificates it found and how many it issued. What is issued already is told by the last certificate of a chunk: a
-chunk is loaded in order, so that where the last one is, all are.
+certificates it found and how many it issued. What is issued already is told by the last certificate of a chunk, which
+is loaded in order.
 """
 
 import asyncio
@@ -25,8 +25,6 @@ ACTOR = "system:bench"
 LANES = 2
 """Chunks under way in one process: while PostgreSQL writes one batch, the next is made."""
 
-Register = tuple[str, list[IssueRequest]]
-
 
 class Loader:
     """Loads chunks, and counts."""
@@ -45,25 +43,23 @@ class Loader:
 
     async def _lane(self, chunks: Iterator[int]) -> None:
         for chunk in chunks:
-            registers = list(self._population.registers(chunk))
-            if await self._is_loaded(registers):
+            if await self._is_loaded(chunk):
                 self._found += self._population.in_chunk(chunk)
-            else:
-                for register in registers:
-                    await self._issue(register)
-            self._tell()
+                self._tell()
+                continue
+            for slug, requests in self._population.registers(chunk):
+                await self._issue(slug, requests)
 
-    async def _is_loaded(self, registers: list[Register]) -> bool:
-        slug, requests = registers[-1]
+    async def _is_loaded(self, chunk: int) -> bool:
+        slug, request = self._population.last(chunk)
         issuer = self._parts.wallet.catalogue().issuers[DEPARTMENT_BY_SLUG[slug].uscc]
         try:
-            await self._parts.wallet.issuing.find(self._parts.db, issuer, requests[-1].reference)
+            await self._parts.wallet.issuing.find(self._parts.db, issuer, request.reference)
         except CertificateNotFound:
             return False
         return True
 
-    async def _issue(self, register: Register) -> None:
-        slug, requests = register
+    async def _issue(self, slug: str, requests: list[IssueRequest]) -> None:
         parts, department_id = self._parts, department_id_of(slug)
         for start in range(0, len(requests), BATCH_MAX):
             batch = requests[start : start + BATCH_MAX]

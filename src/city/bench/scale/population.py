@@ -99,22 +99,31 @@ class Population:
         self.chunks = -(-self.people // self._chunk_people)
         self._models = cache(lambda sex, year: _models(sex, year, today))
 
-    def registers(self, chunk: int) -> Iterator[tuple[str, list[IssueRequest]]]:
-        """What each department issues to the people of a chunk: always the same, in the same order."""
+    def registers(self, chunk: int) -> list[tuple[str, list[IssueRequest]]]:
+        """What each department issues to the people of a chunk: always the same, in the same order, `last` the last."""
         registers: dict[str, list[IssueRequest]] = {one.slug: [] for one in DEPARTMENTS}
-        first = chunk * self._chunk_people
-        for number in range(first, min(first + self._chunk_people, self.people)):
-            for model, request in self._held(somebody(number)):
-                registers[model.holding.department].append(request)
-        return ((slug, requests) for slug, requests in registers.items() if requests)
+        for number in self._numbers(chunk):
+            for department, request in self._held(somebody(number)):
+                registers[department].append(request)
+        registers[department] = registers.pop(department)
+        return [(slug, requests) for slug, requests in registers.items() if requests]
+
+    def last(self, chunk: int) -> tuple[str, IssueRequest]:
+        """The certificate that is issued last, and by which department: where it is, all of the chunk are."""
+        *_, last = self._held(somebody(self._numbers(chunk)[-1]))
+        return last
 
     def in_chunk(self, chunk: int) -> int:
         """How many certificates a chunk has."""
-        first = chunk * self._chunk_people
-        end = min(first + self._chunk_people, self.people)
-        return min(certificates_before(end), self.certificates) - certificates_before(first)
+        numbers = self._numbers(chunk)
+        return min(certificates_before(numbers.stop), self.certificates) - certificates_before(numbers.start)
 
-    def _held(self, person: Somebody) -> Iterator[tuple[_Model, IssueRequest]]:
+    def _numbers(self, chunk: int) -> range:
+        first = chunk * self._chunk_people
+        return range(first, min(first + self._chunk_people, self.people))
+
+    def _held(self, person: Somebody) -> Iterator[tuple[str, IssueRequest]]:
+        """What a person holds, each with the department that issues it."""
         doubles: list[list[_Model]] = self._models(person.sex, person.born.year)
         models = doubles[person.number // 7 % len(doubles)]
         count = min(HELD[person.number % len(HELD)], self.certificates - certificates_before(person.number))
@@ -125,7 +134,7 @@ class Population:
         }
         for place in range(count):
             model = models[(person.number // 3 + place) % len(models)]
-            yield model, _request(person, model, values)
+            yield model.holding.department, _request(person, model, values)
 
 
 def _models(sex: Sex, year: int, today: date) -> list[list[_Model]]:
