@@ -56,6 +56,12 @@ SPEED_AND_SIZE: Mapping[str, str] = {
     "jit": "off",
     "autovacuum_naptime": "15s",
 }
+# A city that is kept may grow. A quarter of the memory is PostgreSQL's own (its manual, "Resource Consumption"): what
+# certificates are read by stays there, while the system may drop files that it caches whenever it likes.
+BUFFERS_SHARE = 4
+BUFFERS_MIN_MEBIBYTES, BUFFERS_MAX_MEBIBYTES = 128, 8192
+CACHES_SHARE = 2
+CONTAINERS_MEMORY = Path("/sys/fs/cgroup/memory.max")
 ONLY_BY_SOCKET: Mapping[str, str] = {"listen_addresses": "", "unix_socket_permissions": "0700"}
 ONE_CLOCK: Mapping[str, str] = {"timezone": "UTC", "log_timezone": "UTC"}
 
@@ -93,12 +99,30 @@ def database_url(sockets: Path) -> str:
 
 def server_command(program: Path, cluster: Path, sockets: Path, *, durable: bool) -> tuple[str, ...]:
     """The command line of the server. Everything is said here, nothing in files, so that every start is the same."""
-    safety = {**DURABLE, **RECOVERS_QUICKLY} if durable else THROWN_AWAY
+    safety = {**DURABLE, **RECOVERS_QUICKLY, **sized_by(memory_bytes())} if durable else THROWN_AWAY
     groups = (SPEED_AND_SIZE, ONLY_BY_SOCKET, ONE_CLOCK, SAYS_NOTHING_PERSONAL, safety)
     settings = {name: value for group in groups for name, value in group.items()}
     settings["unix_socket_directories"] = str(sockets)
     pairs = (word for name, value in settings.items() for word in ("-c", f"{name}={value}"))
     return (str(program), "-D", str(cluster), *pairs)
+
+
+def memory_bytes() -> int:
+    """How much memory this machine, or the container we run in, has."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        allowed = CONTAINERS_MEMORY.read_text().strip()
+    except OSError:  # no container, or a system that counts otherwise
+        return memory
+    return min(memory, int(allowed)) if allowed.isdecimal() else memory
+
+
+def sized_by(memory: int) -> Mapping[str, str]:
+    """The settings that go by the machine's memory, in bytes. What is not used of it stays with the system."""
+    mebibytes = memory // 2**20
+    buffers = min(max(mebibytes // BUFFERS_SHARE, BUFFERS_MIN_MEBIBYTES), BUFFERS_MAX_MEBIBYTES)
+    caches = max(mebibytes // CACHES_SHARE, buffers)
+    return {"shared_buffers": f"{buffers}MB", "effective_cache_size": f"{caches}MB"}
 
 
 def programs(directory: DataDirectory, account: Account | None) -> Path:

@@ -30,8 +30,3 @@ def read_in(first: Path) -> None:
         with path.open("rb", buffering=0) as file:
             while file.read(_PIECE):
                 continue
-
-
-def memory_bytes() -> int:
-    """How much memory this machine has."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

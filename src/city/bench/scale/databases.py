@@ -199,6 +199,20 @@ async def room_of(city: City) -> tuple[list[Relation], int]:
         await conn.close()
 
 
+async def read_through(city: City) -> int:
+    """Have PostgreSQL read all that calls read into its own memory; how much it has of that, in bytes.
+
+    A scan of a table reads past that memory, one by the index does not.
+    """
+    by_index = {"enable_seqscan": "off", "enable_bitmapscan": "off", "max_parallel_workers_per_gather": "0"}
+    conn = await asyncpg.connect(city.database_url, server_settings=by_index)
+    try:
+        await queries.read_through(conn)
+        return await queries.select_buffer_bytes(conn)
+    finally:
+        await conn.close()
+
+
 async def some_good(city: City, today: date) -> list[Good]:
     """Certificates to show, drawn from the whole city. Reads the whole table."""
     conn = await asyncpg.connect(city.database_url)

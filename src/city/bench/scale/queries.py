@@ -79,6 +79,28 @@ async def count_kinds(conn: Connection) -> int:
     return counted
 
 
+async def select_buffer_bytes(conn: Connection) -> int:
+    """How much memory PostgreSQL has of its own."""
+    found: int = await conn.fetchval(
+        """
+        -- scale.select_buffer_bytes
+        SELECT setting::bigint * current_setting('block_size')::bigint FROM pg_settings WHERE name = 'shared_buffers'
+        """
+    )
+    return found
+
+
+async def read_through(conn: Connection) -> None:
+    """Read every certificate; by the index of persons, where other ways are switched off."""
+    await conn.fetchrow(
+        """
+        -- scale.read_through
+        SELECT count(certificate_id), sum(length(attributes)) FROM wallet.certificate
+         WHERE person_id >= '00000000-0000-0000-0000-000000000000'
+        """
+    )
+
+
 async def select_relations(conn: Connection) -> list[Relation]:
     """Every table of ours and every index."""
     rows = await conn.fetch(

@@ -81,7 +81,7 @@ class Result(Struct, frozen=True):
     checked: list[str]
     moderate_per_second: int
     fits_in_memory: bool
-    """Whether all that calls read takes less than half of the memory: if so, nothing is read from disk."""
+    """Whether all that calls read fits into PostgreSQL's own memory: if so, nothing is read from disk."""
     whole_city: WholeCity
 
 
