@@ -16,6 +16,7 @@ import pytest
 
 from city import embedded
 from city.accounts import server_account
+from city.settling import settle
 from kernel.clock import StoppedClock
 from kernel.db import Database
 from kernel.migrate import migrate
@@ -34,6 +35,11 @@ MONDAY_NINE = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 """Monday 2 March 2026, nine in the morning in Shanghai."""
 
 _copies = count(1)
+
+
+def pytest_collection_finish() -> None:
+    """As a city's own processes do: the roof is opened hundreds of times, and the collector would walk it each time."""
+    settle()
 
 
 @contextmanager

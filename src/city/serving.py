@@ -19,6 +19,7 @@ from city.asking import is_free
 from city.errors import CannotStart
 from city.locating import demand_servers
 from city.reading_settings import read_settings
+from city.settling import settle
 from kernel.log import configure
 
 FINISHED_WITHIN_SECONDS = 2.0
@@ -59,6 +60,7 @@ def serve(application: Application, host: str, port: int) -> int:
     if not is_free(host, port):
         raise CannotStart(f"Port {port} is taken by another program.", "Choose another with SUISHENBAN_PORT.")
     _allow_many_files()
+    settle()
     return uvloop.run(_serve(UnderWay(application), host, port))
 
 

@@ -8,6 +8,7 @@ import uvloop
 
 from city.locating import demand_servers
 from city.reading_settings import read_settings
+from city.settling import settle
 from gateway import worker
 from kernel.log import configure
 from kernel.settings import Settings
@@ -26,6 +27,7 @@ def run(args: argparse.Namespace) -> int:
     demand_servers(args.environ)
     settings = read_settings(args.environ)
     configure(settings.log_level, process="worker")
+    settle()
     uvloop.run(_work(settings))
     return 0
 

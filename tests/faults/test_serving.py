@@ -14,9 +14,10 @@ import pytest
 from city import asking
 from city.environment import SOURCES
 from city.serving import CLOSED_WITHIN_SECONDS, FINISHED_WITHIN_SECONDS
+from city.settling import YOUNG_MAX
 
 APPLICATION = """
-import asyncio, sys
+import asyncio, gc, sys
 from city.errors import CannotStart
 from city.serving import serve
 async def app(scope, receive, send):
@@ -33,7 +34,8 @@ async def app(scope, receive, send):
     while scope["path"] == "/stream":
         await send({"type": "http.response.body", "body": b"data: still here\\n\\n", "more_body": True})
         await asyncio.sleep(0.05)
-    await send({"type": "http.response.body", "body": b"done"})
+    seen = b"%d %d" % (gc.get_freeze_count(), gc.get_threshold()[0]) if scope["path"] == "/collector" else b"done"
+    await send({"type": "http.response.body", "body": seen})
 try:
     sys.exit(serve(app, "127.0.0.1", int(sys.argv[1])))
 except CannotStart as reason:
@@ -72,6 +74,14 @@ def web(tmp_path: Path) -> Iterator[Web]:
     yield there
     there.process.kill()
     there.process.wait()
+
+
+def test_the_collector_leaves_alone_what_was_loaded_at_the_start(web: Web) -> None:
+    with web.ask("/collector") as asked:
+        said = b"".join(iter(lambda: asked.recv(4096), b""))
+    frozen, young_max = (int(word) for word in said.rpartition(b"\r\n\r\n")[2].split())
+    assert frozen > 10_000
+    assert young_max == YOUNG_MAX
 
 
 def test_a_stream_of_events_does_not_hold_up_a_stop(web: Web) -> None:
