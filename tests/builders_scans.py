@@ -1,5 +1,6 @@
 """Offline codes of a wallet, phones that keep some, and scans of them, with good defaults."""
 
+import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -7,11 +8,14 @@ from uuid import uuid4
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from kernel.ids import UseId
+from kernel.sealing import Keys
 from suishenban_verify import offline_code
+from suishenban_verify.claim_set import CTI_BYTES
 from suishenban_verify.signatures import LocalSigner, un_b64url
 from wallet.model import Certificate
+from wallet.offline.binding import Bindings
 from wallet.offline.minting import Showing
-from wallet.offline.uploading import Uploaded
+from wallet.offline.model import Uploaded
 from wallet.parts import Wallet
 from wallet.residents.showing import Chosen
 
@@ -27,6 +31,20 @@ def showing_of(
 
 async def a_live_code(wallet: Wallet, certificate: Certificate, scenario: str = STATION_ENTRY) -> str:
     return (await wallet.offline_minter.live(showing_of(certificate, scenario=scenario))).text
+
+
+def codes_like(wallet: Wallet, keys: Keys, text: str, count: int) -> list[str]:
+    """Live codes that show what one of the city's shows, signed and sealed as that is, each with an id of its own."""
+    signer, bindings = wallet.signing_keys.signer("offline"), Bindings(keys)
+    code = offline_code.opened(offline_code.read(text), (signer.public,))
+    assert code is not None
+    bound = bindings.open(code.claims.binding, code.claims.cti)
+    assert bound is not None
+    claims = []
+    for _ in range(count):
+        cti = secrets.token_bytes(CTI_BYTES)
+        claims.append(code.claims._replace(cti=cti, binding=bindings.seal(bound, cti)))
+    return [offline_code.text_of(offline_code.sign(one, signer)) for one in claims]
 
 
 class Phone:

@@ -71,7 +71,7 @@ DECIDED: Final[dict[str, dict[str, str]]] = {
     "trust_publication": {"content": DIGEST, "key_id": WORD, "token": SIGNED},
     "trusted_city": {
         "region_code": WORD, "issuer": OURS, "name_zh": ORGANISATION, "name_en": ORGANISATION, "roots": KEYS,
-        "learned_roots": KEYS, "kinds": ORGANISATION, "list_url": OURS, "trust_list": SIGNED,
+        "learned_roots": KEYS, "kinds": ORGANISATION, "list_url": OURS, "trust_list": SIGNED, "failure": WORD,
     },
     "trusted_status": {"region_code": WORD, "uri": OURS, "token": SIGNED},
     "use": {

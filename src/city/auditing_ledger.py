@@ -1,6 +1,7 @@
 """`verify-ledger`: audits the whole log of the ledger, and names what was removed or altered since it was logged.
 
-Exit 0 when everything is as it was logged, 1 when something is not, 2 when the ledger could not be read.
+Exit 0 when everything is as it was logged, 1 when something is not, 2 when the ledger could not be read or there is no
+city. It looks at what is there, and makes nothing.
 """
 
 import argparse
@@ -53,6 +54,7 @@ class Answer(msgspec.Struct):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `verify-ledger`."""
+    parser.epilog = "Exit 0 when all is as it was logged, 1 when something is not, 2 when the ledger could not be read."
     locating.add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document, and progress on standard error")
     parser.add_argument(
@@ -71,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
         kept = [_read(path) for path in args.checkpoint]
         if len(kept) > KEPT_MAX:
             raise CannotStart(f"{len(kept)} checkpoints are too many at once.", f"Give at most {KEPT_MAX}.")
+        locating.demand_city(args)
         with locating.environ_of_city(args) as environ:
             report = asyncio.run(_audit(environ, kept, Progress(sys.stderr)))
     except CannotStart as reason:

@@ -1,4 +1,4 @@
-"""`keys`: the file of sealing and digest keys; the signing keys of a city, and what to do when one leaked."""
+"""`keys`: the file of sealing and digest keys; a city's signing keys, its roots, and what to do when one leaked."""
 
 import argparse
 import sys
@@ -10,6 +10,7 @@ from kernel.sealing import make_key_file, rotate_key_file
 
 ACTS = {
     "signing": "list the signing keys, or rotate those of a purpose",
+    "roots": "read out the root keys, with the thumbprints (RFC 7638) that venues compare",
     "leaked": "a signing key leaked: trust nothing it signed, and replace it at once",
 }
 _HELP = "\n".join(
@@ -23,10 +24,10 @@ _HELP = "\n".join(
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `keys`. What comes after the first word is read by whoever that word calls."""
     parser.formatter_class = argparse.RawTextHelpFormatter
-    parser.usage = "%(prog)s FILE [--rotate] [--rotate-digest]\n       %(prog)s {signing,leaked} …"
+    parser.usage = "%(prog)s FILE [--rotate] [--rotate-digest]\n       %(prog)s {signing,roots,leaked} …"
     parser.epilog = "Exit 0 when it is as asked, 1 when it was refused and nothing was changed."
     _add_rotations(parser)
-    parser.add_argument("words", nargs=argparse.REMAINDER, metavar="FILE | signing … | leaked …", help=_HELP)
+    parser.add_argument("words", nargs=argparse.REMAINDER, metavar="FILE | signing … | roots … | leaked …", help=_HELP)
     parser.set_defaults(prog=parser.prog)
 
 
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     if act not in ACTS:
         return _keep_file(_file_parser(args.prog).parse_args(args.words, args))
     parser = argparse.ArgumentParser(
-        prog=f"{args.prog} {act}", description=f"{ACTS[act].capitalize()}.", allow_abbrev=False
+        prog=f"{args.prog} {act}", description=f"{ACTS[act][0].upper()}{ACTS[act][1:]}.", allow_abbrev=False
     )
     replacing_keys.add_arguments(parser, act)
     return replacing_keys.run(parser.parse_args(args.words[1:], argparse.Namespace(act=act, environ=args.environ)))

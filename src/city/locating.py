@@ -65,6 +65,18 @@ def running_city(args: argparse.Namespace) -> Address | None:
     return locate(args).directory.address()
 
 
+def demand_city(args: argparse.Namespace) -> None:
+    """Refuse to go on where no city was ever made, for commands that look at one. Makes nothing. Raises CannotStart."""
+    if _brings_its_own_servers(args.environ) and args.environ.get(environment.KEY_FILE):
+        return
+    directory = locate(args).directory
+    if directory.record() is None:
+        raise CannotStart(
+            f"There is no city in {directory.path}.",
+            f"Say with --data where it lives, or make one with ./run --data {directory.path}. Nothing was made.",
+        )
+
+
 @contextmanager
 def environ_of_city(args: argparse.Namespace) -> Iterator[Mapping[str, str]]:
     """The environment for a command that needs servers: the running city's, or servers started for the block.

@@ -1,11 +1,11 @@
-"""`keys signing` and `keys leaked`: which keys sign, a new one in time, and another at once when one leaked."""
+"""`keys signing`, `roots` and `leaked`: which keys sign, a new one in time, another at once when one leaked."""
 
 import argparse
 import asyncio
 import os
 import sys
 import textwrap
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -18,6 +18,8 @@ from kernel.keys import SigningKey, SigningKeys, Stage
 from kernel.purposes import FOR_EVER, PURPOSES
 from kernel.sealing import KeyFileRefused, Keys
 from kernel.settings import Settings
+from suishenban_verify.signatures import PublicKey, b64url, thumbprint
+from wallet.trust.listing import roots_of
 
 CONNECTIONS_MAX = 2
 
@@ -78,7 +80,7 @@ assert FOLLOWS.keys() == PURPOSES.keys()
 
 
 def add_arguments(parser: argparse.ArgumentParser, act: str) -> None:
-    """The options of one of the two."""
+    """The options of one of the three."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     if act == "leaked":
         parser.epilog = (
@@ -88,6 +90,13 @@ def add_arguments(parser: argparse.ArgumentParser, act: str) -> None:
         )
         parser.add_argument("key_id", metavar="KEY_ID", help="the key that leaked, e.g. offline-20260302-1a2b3c4d")
         parser.add_argument("--yes", action="store_true", help="do not ask whether you mean it")
+    elif act == "roots":
+        parser.epilog = (
+            "A line for each key of the trust list, the one that signs and those announced: its id, algorithm and\n"
+            "thumbprint, just as suishenban-verify roots shows what a device trusts. Read them to venues and to other\n"
+            "cities by another way than the network that brought them the keys: by telephone, on paper.\n"
+            "Exit 0 when done, 1 when there are none yet or the database cannot be reached."
+        )
     else:
         parser.epilog = (
             "Without words, every key: its id, algorithm, stage and hours, Asia/Shanghai. rotate announces a new key\n"
@@ -104,6 +113,7 @@ def run(args: argparse.Namespace) -> int:
     """Do it. Exit 0 when done, 1 when refused and nothing changed."""
     if args.act == "signing" and (args.verb is None) != (args.purpose is None):
         args.parser.error("say of which purpose: rotate PURPOSE")
+    locating.demand_city(args)
     with locating.environ_of_city(args) as environ:
         return asyncio.run(_act(args, read_settings(environ)))
 
@@ -113,10 +123,12 @@ async def _act(args: argparse.Namespace, settings: Settings) -> int:
     async with _opened(settings) as signing_keys:
         if args.act == "leaked":
             await _give_up(signing_keys, args.key_id, is_sure=args.yes, actor=actor)
-        elif args.verb == "rotate":
+        elif args.act == "signing" and args.verb == "rotate":
             key_id = await signing_keys.rotate(args.purpose, actor=actor)
             [key] = [key for key in signing_keys.snapshot.current if key.key_id == key_id]
             _say(f"{key_id} is announced and signs from {in_shanghai(key.signs_from):%Y-%m-%d %H:%M}")
+        elif args.act == "roots":
+            _read_out(roots_of(signing_keys))
         else:
             _list(signing_keys)
     return 0
@@ -177,6 +189,13 @@ def _list(signing_keys: SigningKeys) -> None:
         for key in signing_keys.snapshot.current:
             if key.purpose == purpose and key.listed_at(now):
                 sys.stdout.write(_line(key, signing_keys.stage_of(key)))
+
+
+def _read_out(roots: Sequence[PublicKey]) -> None:
+    """As a device shows what it trusts, so that two people on the telephone read the same line."""
+    if not roots:
+        raise CannotStart("This city has no root keys yet.", "Start it once: its worker makes them.")
+    sys.stdout.writelines(f"{root.key_id}  {root.algorithm}  {b64url(thumbprint(root.jwk))}\n" for root in roots)
 
 
 def _line(key: SigningKey, stage: Stage) -> str:

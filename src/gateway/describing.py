@@ -82,7 +82,7 @@ _TAG_OF = {
     "inbox": "Messages", "contact-preferences": "Messages", "messages": "Messages", "apps": "Department apps",
     "issuers": "Catalogue", "venues": "Catalogue", "devices": "Catalogue", "audit": "Oversight",
     "venue-applications": "Catalogue", "presentations": "Certificates", "offline-codes": "Certificates",
-    "pre-issued-codes": "Certificates",
+    "pre-issued-codes": "Certificates", "proofs": "Certificates",
     "loads": "Certificates", "register": "Certificates", "collections": "Certificates", "P": "Certificates",
     "mandates": "Mandates", "guardianships": "Mandates", "offline-scans": "Verification", "bundle": "Verification",
     "findings": "Verification", "status-lists": "Trust", "ledger": "Trust", "trusted-cities": "Trust",

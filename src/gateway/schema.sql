@@ -48,6 +48,7 @@ CREATE TABLE kernel.person (
     person_id uuid NOT NULL,
     identity bytea NOT NULL,
     created_at timestamp with time zone NOT NULL,
+    is_named boolean DEFAULT true NOT NULL,
     CONSTRAINT person_pkey PRIMARY KEY (person_id)
 );
 COMMENT ON TABLE kernel.person IS 'A person and their sealed identity. distribution: person';
@@ -462,7 +463,7 @@ CREATE TABLE wallet.finding (
     scanned_at timestamp with time zone NOT NULL,
     found_at timestamp with time zone NOT NULL,
     CONSTRAINT finding_pkey PRIMARY KEY (venue_id, finding_id),
-    CONSTRAINT finding_sort_check CHECK (sort = ANY (ARRAY['double_use'::text, 'late_revocation'::text, 'late_suspension'::text, 'mandate_ended'::text]))
+    CONSTRAINT finding_sort_check CHECK (sort = ANY (ARRAY['double_use'::text, 'late_revocation'::text, 'late_suspension'::text, 'mandate_ended'::text, 'wrong_scenario'::text, 'verdict_differs'::text]))
 );
 COMMENT ON TABLE wallet.finding IS 'What was found out later about a scan made without network. distribution: venue_id';
 
@@ -537,6 +538,7 @@ CREATE TABLE wallet.issuing_load (
     CONSTRAINT issuing_load_refused_check CHECK (refused >= 0),
     CONSTRAINT issuing_load_state_check CHECK (state = ANY (ARRAY['open'::text, 'finished'::text]))
 );
+CREATE INDEX issuing_load_finished ON wallet.issuing_load USING btree (touched_at) WHERE state = 'finished'::text;
 COMMENT ON TABLE wallet.issuing_load IS 'How far a load of certificates has come. distribution: load_id';
 
 CREATE TABLE wallet.issuing_refusal (
@@ -706,8 +708,12 @@ CREATE TABLE wallet.proof_printed (
     proof_hash bytea NOT NULL,
     certificate_id uuid NOT NULL,
     printed_at timestamp with time zone NOT NULL,
+    checks integer DEFAULT 0 NOT NULL,
+    checked_at timestamp with time zone,
     CONSTRAINT proof_printed_pkey PRIMARY KEY (person_id, proof_hash),
-    CONSTRAINT proof_printed_proof_hash_check CHECK (length(proof_hash) = 32)
+    CONSTRAINT proof_printed_checks_check CHECK (checks >= 0),
+    CONSTRAINT proof_printed_proof_hash_check CHECK (length(proof_hash) = 32),
+    CONSTRAINT what_was_checked_was_checked_once CHECK ((checks = 0) = (checked_at IS NULL))
 );
 COMMENT ON TABLE wallet.proof_printed IS 'Which proofs this person has printed, and of what. distribution: person';
 
@@ -828,6 +834,8 @@ CREATE TABLE wallet.trusted_city (
     read_at timestamp with time zone,
     pulled_at timestamp with time zone,
     withdrawn_at timestamp with time zone,
+    failure text,
+    failing_since timestamp with time zone,
     CONSTRAINT trusted_city_pkey PRIMARY KEY (region_code),
     CONSTRAINT trusted_city_issuer_key UNIQUE (issuer),
     CONSTRAINT a_list_has_a_number CHECK ((trust_list IS NULL) = (seq IS NULL) AND (trust_list IS NULL) = (learned_roots IS NULL) AND (trust_list IS NULL) = (read_at IS NULL)),
@@ -836,7 +844,8 @@ CREATE TABLE wallet.trusted_city (
     CONSTRAINT trusted_city_learned_roots_check CHECK (jsonb_typeof(learned_roots) = 'array'::text),
     CONSTRAINT trusted_city_region_code_check CHECK (region_code ~ '^[0-9]{6}$'::text),
     CONSTRAINT trusted_city_roots_check CHECK (jsonb_typeof(roots) = 'array'::text),
-    CONSTRAINT trusted_city_seq_check CHECK (seq >= 0)
+    CONSTRAINT trusted_city_seq_check CHECK (seq >= 0),
+    CONSTRAINT what_fails_has_begun CHECK ((failure IS NULL) = (failing_since IS NULL))
 );
 COMMENT ON TABLE wallet.trusted_city IS 'Cities whose certificates are recognised here (互认), and their trust lists as they were signed. distribution: reference';
 

@@ -25,6 +25,7 @@ from kernel.settings import Settings
 from notifications.model import Lane
 from notifications.outbox import HINT_CHANNEL
 from wallet.ledger.adopting.old_uses import adopt_old_uses
+from wallet.loading.forgetting import FORGOTTEN_EVERY as LOADS_FORGOTTEN_EVERY
 from wallet.onboarding.forgetting import FORGOTTEN_EVERY
 from wallet.status.building import BUILT_EVERY
 from wallet.trust.listing import PUBLISHED_EVERY
@@ -78,6 +79,7 @@ def beats(parts: CityParts) -> list[Beat]:
         Beat("append to the ledger's log", parts.ledger_log.sequencer.append_waiting, timedelta(seconds=2)),
         Beat("take old uses into the log", partial(adopt_old_uses, parts.db), timedelta(hours=1)),
         Beat("forget old applications", parts.wallet.onboarding.forget_old, FORGOTTEN_EVERY),
+        Beat("forget finished loads", parts.wallet.loading.forget_finished, LOADS_FORGOTTEN_EVERY),
         Beat("forget first answers", partial(_forget_answers, parts), timedelta(minutes=5)),
         Beat("forget sign-ins", parts.residents.forget_expired, timedelta(minutes=5)),
         Beat("forget used assertions", parts.clients.forget_expired, timedelta(minutes=5)),

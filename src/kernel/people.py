@@ -1,6 +1,10 @@
-"""One person, one id: minted at the first certificate by the keyed digest of the ID number; accounts attach later."""
+"""One person, one id: minted at the first certificate by the keyed digest of the ID number; accounts attach later.
 
-from collections.abc import Sequence
+A person's name is what a department said first, and then what a real-name check (实名认证) found: never what somebody
+else typed. Whoever was only told of by somebody else has a number, and no name yet.
+"""
+
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -13,6 +17,7 @@ from kernel.sealing import Digester, Sealer
 MINTED_MAX = 500
 """How many people are minted at once: a group holds every one of them until it commits."""
 _PACK = msgspec.msgpack.Encoder()
+_NO_NAME = ""
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -33,23 +38,38 @@ class People:
         self._digester = digester
 
     async def mint(self, conn: Connection, identity: Identity, *, now: datetime) -> PersonId:
-        """The person of this ID number, made now if nobody knew them. The first name told stands until `confirm`."""
+        """The person of this ID number, made now if nobody knew them, as whoever answers for names calls them.
+
+        The first name told so stands until `confirm`.
+        """
+        assert identity.name != _NO_NAME
+        person_id, is_new = await self._mint(conn, identity, now)
+        if not is_new:
+            await queries.name_person(conn, person_id, self._sealer.seal_struct(identity, person_id.bytes))
+        return person_id
+
+    async def mint_unnamed(self, conn: Connection, id_number: str, *, now: datetime) -> PersonId:
+        """The person of this ID number, made now if nobody knew them, of whom somebody tells who need not know them."""
+        return (await self._mint(conn, Identity(id_number, _NO_NAME), now))[0]
+
+    async def _mint(self, conn: Connection, identity: Identity, now: datetime) -> tuple[PersonId, bool]:
+        """The person, and whether they were made now, under the name that was told."""
         found = await self.find(conn, identity.id_number)
         if found is not None:
-            return found
-        person_id = uuid7(now)
+            return found, False
+        person_id = PersonId(uuid7(now))
         if await queries.file_person_digest(conn, self._digester.digest(identity.id_number), person_id):
-            sealed = self._sealer.seal_struct(identity, person_id.bytes)
-            await queries.insert_person(conn, person_id, sealed, now=now)
-            return PersonId(person_id)
+            sealed, is_named = self._sealer.seal_struct(identity, person_id.bytes), identity.name != _NO_NAME
+            await queries.insert_person(conn, person_id, sealed, is_named=is_named, now=now)
+            return person_id, True
         known = await self.find(conn, identity.id_number)
         assert known is not None  # filed by the one we lost to, which has committed
-        return known
+        return known, False
 
     async def mint_many(
         self, conn: Connection, identities: Sequence[Identity], *, now: datetime
     ) -> dict[str, PersonId]:
-        """The person of each ID number, those made now whom nobody knew; the first name told stands.
+        """The person of each ID number, those made now whom nobody knew, as whoever answers for names calls them.
 
         At most `MINTED_MAX` numbers, in a few statements however many they are. Digests are filed in their own order,
         so that groups that mint the same people wait for one another and never in a circle: whoever mints more than
@@ -74,11 +94,20 @@ class People:
                 for person_id, identity in fresh
             ],
         )
-        persons |= {identity.id_number: person_id for person_id, identity in fresh}
-        if len(persons) < len(told):  # filed long ago, or by one we waited for, which has committed
-            persons |= await self._known(conn, {d: number for d, number in number_of.items() if number not in persons})
+        made = {identity.id_number: person_id for person_id, identity in fresh}
+        if len(persons) + len(made) < len(told):  # filed long ago, or by one we waited for, which has committed
+            persons |= await self._known(conn, {d: number for d, number in number_of.items() if number not in made})
+        await self._name(conn, [(person_id, told[number]) for number, person_id in persons.items()])
+        persons |= made
         assert len(persons) == len(told)
         return persons
+
+    async def _name(self, conn: Connection, told: Iterable[tuple[PersonId, Identity]]) -> None:
+        """Say what those are called who have no name yet, in the order of their ids: nobody waits in a circle."""
+        identities = dict(told)
+        for person_id in sorted(await queries.select_unnamed(conn, list(identities))):
+            identity = identities[PersonId(person_id)]
+            await queries.name_person(conn, person_id, self._sealer.seal_struct(identity, person_id.bytes))
 
     async def _known(self, conn: Connection, number_of: dict[bytes, str]) -> dict[str, PersonId]:
         """The persons that are filed under these digests, by number."""
@@ -87,7 +116,8 @@ class People:
 
     async def confirm(self, conn: Connection, person_id: PersonId, identity: Identity) -> None:
         """File the name that was checked, in place of whatever was told before."""
-        if await self.identity(conn, person_id) != identity:
+        assert identity.name != _NO_NAME
+        if await self._told(conn, person_id) != identity:
             sealed = self._sealer.seal_struct(identity, person_id.bytes)
             await queries.update_identity(conn, person_id, sealed)
 
@@ -99,8 +129,24 @@ class People:
                 return PersonId(person_id)
         return None
 
+    async def hold(self, conn: Connection, person_id: PersonId) -> None:
+        """Let nobody else hold this person until the transaction ends: what is counted of theirs stays as counted."""
+        is_known = await queries.lock_person(conn, person_id)
+        assert is_known
+
     async def identity(self, conn: Connection, person_id: PersonId) -> Identity:
-        """Who a known person is."""
+        """Who a person is who has a name: whoever signed in under it, or was issued to, or is somebody's ward."""
+        identity = await self._told(conn, person_id)
+        assert identity.name != _NO_NAME
+        return identity
+
+    async def name(self, conn: Connection, person_id: PersonId) -> str | None:
+        """What a known person is called; None while nobody who answers for names has said."""
+        name = (await self._told(conn, person_id)).name
+        return None if name == _NO_NAME else name
+
+    async def _told(self, conn: Connection, person_id: PersonId) -> Identity:
+        """What is filed of a known person."""
         sealed = await queries.select_identity(conn, person_id)
         assert sealed is not None
         return msgspec.msgpack.decode(self._sealer.unseal(sealed, person_id.bytes), type=Identity)

@@ -28,6 +28,17 @@ _SELECT_PERSONS_BY_DIGEST = Many(
     row="({}::bytea)",
     sizes=_SIZES,
 )
+_SELECT_UNNAMED = Many(
+    """
+    -- kernel.select_unnamed
+    SELECT p.person_id
+      FROM (VALUES {rows}) AS wanted (person_id) JOIN kernel.person AS p ON p.person_id = wanted.person_id
+     WHERE NOT p.is_named
+    """,
+    columns=1,
+    row="({}::uuid)",
+    sizes=_SIZES,
+)
 
 
 async def announce(conn: Connection, name: str) -> None:
@@ -137,13 +148,13 @@ async def select_person_by_digest(conn: Connection, id_digest: bytes) -> UUID | 
     return found
 
 
-async def insert_person(conn: Connection, person_id: UUID, identity: bytes, *, now: datetime) -> None:
+async def insert_person(conn: Connection, person_id: UUID, identity: bytes, *, is_named: bool, now: datetime) -> None:
     await conn.execute(
         """
         -- kernel.insert_person
-        INSERT INTO kernel.person (person_id, identity, created_at) VALUES ($1, $2, $3)
+        INSERT INTO kernel.person (person_id, identity, is_named, created_at) VALUES ($1, $2, $3, $4)
         """,
-        person_id, identity, now,
+        person_id, identity, is_named, now,
     )  # fmt: skip
 
 
@@ -159,7 +170,7 @@ async def select_persons_by_digest(conn: Connection, digests: Sequence[bytes]) -
 
 
 async def insert_persons(conn: Connection, persons: Sequence[tuple[UUID, bytes, datetime]]) -> None:
-    """Write persons nobody knew: id, sealed identity, when made."""
+    """Write persons nobody knew, and what they are called: id, sealed identity, when made."""
     if persons:
         await conn.copy_records_to_table(
             "person", schema_name="kernel", columns=("person_id", "identity", "created_at"), records=persons
@@ -170,10 +181,38 @@ async def update_identity(conn: Connection, person_id: UUID, identity: bytes) ->
     await conn.execute(
         """
         -- kernel.update_identity
-        UPDATE kernel.person SET identity = $2 WHERE person_id = $1
+        UPDATE kernel.person SET identity = $2, is_named = true WHERE person_id = $1
         """,
         person_id, identity,
     )  # fmt: skip
+
+
+async def select_unnamed(conn: Connection, person_ids: Sequence[UUID]) -> list[UUID]:
+    """Those of these persons of whom nobody who knows has said what they are called."""
+    return [person_id for (person_id,) in await _SELECT_UNNAMED.fetch(conn, [(one,) for one in person_ids])]
+
+
+async def name_person(conn: Connection, person_id: UUID, identity: bytes) -> None:
+    """Say what a person is called, if nobody has."""
+    await conn.execute(
+        """
+        -- kernel.name_person
+        UPDATE kernel.person SET identity = $2, is_named = true WHERE person_id = $1 AND NOT is_named
+        """,
+        person_id, identity,
+    )  # fmt: skip
+
+
+async def lock_person(conn: Connection, person_id: UUID) -> bool:
+    """Whether there is such a person, held by this transaction alone."""
+    held = await conn.fetchval(
+        """
+        -- kernel.lock_person
+        SELECT true FROM kernel.person WHERE person_id = $1 FOR UPDATE
+        """,
+        person_id,
+    )
+    return bool(held)
 
 
 async def select_identity(conn: Connection, person_id: UUID) -> bytes | None:

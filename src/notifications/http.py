@@ -13,6 +13,7 @@ from msgspec import Meta
 from kernel.audience import Handlers
 from kernel.errors import IdempotencyKeyReused, RealNameNeeded, RoleMissing
 from kernel.ids import MessageId
+from kernel.plain_text import ONE_LINE, SEVERAL_LINES
 from kernel.principal import Audience, Citizen, DepartmentSystem, Operator
 from kernel.problems import refuses
 from notifications import notifying
@@ -35,9 +36,8 @@ IdempotencyKey = Annotated[
         description="Chosen by you, one for each notice: a retry with the same key and body gets the first answer.",
     ),
 ]
-PrintableLine = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
-"""`$` alone would let one line feed through at the end."""
-PrintableText = Annotated[str, Meta(min_length=1, max_length=400, pattern=r"^[^\x00-\x09\x0b-\x1f\x7f]+$")]
+PrintableLine = Annotated[str, Meta(min_length=1, max_length=60, pattern=ONE_LINE)]
+PrintableText = Annotated[str, Meta(min_length=1, max_length=400, pattern=SEVERAL_LINES)]
 
 
 @get(

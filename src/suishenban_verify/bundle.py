@@ -39,6 +39,10 @@ class BundleRefused(Exception):
     """What was to be kept, or what is kept, cannot be used; the message says why and is fit for people."""
 
 
+class NothingPinned(BundleRefused):
+    """The directory trusts nobody yet."""
+
+
 class Older(BundleRefused):
     """Somebody served something older than what the device has; the newer stays."""
 
@@ -155,7 +159,7 @@ class Bundle:
     def _state(self) -> dict[str, Any]:
         at = self.path / _TRUST
         if not at.exists():
-            raise BundleRefused(f"{self.path} pins no root keys: nothing can be believed before it does")
+            raise NothingPinned(f"{self.path} pins no root keys: nothing can be believed before it does")
         match self._read(at):
             case {"roots": list(), "sequence": int(), "token": None} as state:
                 return state

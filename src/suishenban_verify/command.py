@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from suishenban_verify import fetching
-from suishenban_verify.bundle import Bundle, BundleRefused, keys_of_set
+from suishenban_verify.bundle import Bundle, BundleRefused, NothingPinned, keys_of_set
 from suishenban_verify.fetching import CannotFetch
 from suishenban_verify.jws import NotSigned, strict_json
 from suishenban_verify.remembering import Memory, Scan
@@ -27,19 +27,24 @@ _SUBCOMMANDS = ("code", "update", "roots", "upload")
 _ABOUT = """\
 Says whether an offline code of Suishenban (EC1:…) is good, without a network.
 
-  %(prog)s EC1:…                     judge one code
-  %(prog)s -                         judge codes from standard input, one a line: connect a scanner
-  %(prog)s --image FILE              judge the code in a picture
-  %(prog)s roots --pin FILE          trust the city's root keys: the first thing to do, once
-  %(prog)s update --city URL         fetch trust list and status lists; do it daily, before you lose the network
-  %(prog)s upload --city URL         send in what was scanned
+  %(prog)s EC1:…                                judge one code
+  %(prog)s -                                    judge codes from standard input, one a line: connect a scanner
+  %(prog)s --image FILE                         judge the code in a picture
+  %(prog)s roots --pin FILE                     trust the city's root keys: the first thing to do, once
+  %(prog)s update --city URL --token-file FILE  fetch what is granted, trust list and status lists; daily
+  %(prog)s upload --city URL --token-file FILE  send in what was scanned
+
+The root keys are at URL/.well-known/trust-roots; compare the thumbprints that `roots` shows with those that the city's
+operator reads out (./run keys roots there). The token is the access token of your device, from POST URL/venue/token.
 """
 _EPILOG = """\
 exit code: 0 every code was good; 1 one was not; 2 one cannot be told (no list that still serves, a clock that is
 wrong), or the command could not be carried out. Only 0 is a yes.
 
 The device keeps what it needs in one directory (--bundle, default: suishenban-bundle). A code is good once: what was
-accepted is remembered there, and so is every scan until it is uploaded.
+accepted is remembered there, and so is every scan until it is uploaded. Codes are good only for scenarios that the
+device is granted: those of the last update with --token-file, or of --scenarios FILE, a JSON object from scenario to
+kind to names of fields.
 """
 
 
@@ -63,9 +68,12 @@ def main(
     if not words or words[0] not in (*_SUBCOMMANDS, "-h", "--help"):
         words.insert(0, "code")
     args = _parser(prog).parse_args(words)
-    args.source = source or sys.stdin
+    args.source, args.program = source or sys.stdin, prog
     try:
         return int(_COMMANDS[args.command](args, clock, fresh_id))
+    except NothingPinned as problem:
+        sys.stderr.write(f"{prog}: {problem}. Say: {prog} roots --pin FILE --bundle {args.bundle}\n")
+        return CANNOT_TELL
     except (_Unable, BundleRefused, CannotFetch, CannotRemember) as problem:
         sys.stderr.write(f"{prog}: {problem}\n")
         return CANNOT_TELL
@@ -204,6 +212,12 @@ def _update(args: argparse.Namespace, clock: Callable[[], int], fresh_id: Callab
         f"{done.lists} status lists\n{len(bundle.scenarios())} scenarios granted\n"
     )
     sys.stderr.writelines(f"{problem}\n" for problem in done.problems)
+    if not bundle.scenarios():
+        asked = "the city grants this device none; ask its operator for some"
+        unasked = "ask the city with --token-file FILE, or name them with --scenarios FILE"
+        sys.stderr.write(
+            f"{args.program}: no code is good here without a scenario: {unasked if token is None else asked}\n"
+        )
     return CANNOT_TELL if done.problems else YES
 
 

@@ -66,7 +66,7 @@ class Exporting:
         uses = await self._ledger.list_uses(person_id, EVERYTHING, cursor=None, limit=USES_MAX)
         given, held = await self._mandates.given(person_id), await self._mandates.held(person_id)
         async with self._db.connection() as conn:
-            printed = await queries.select_proofs_printed(conn, person_id, limit=PROOFS_MAX)
+            printed = await queries.select_proofs_printed(conn, person_id, None, before=None, limit=PROOFS_MAX)
         catalogue, today = self._catalogue(), today_in_city(now)
         return WalletExport(
             certificates=[CertificateView.of(catalogue, one, today) for one in certificates],

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from kernel.plain_text import ONE_LINE
 from wallet.identifier import SERIAL_LENGTH_MAX
 
 _END = r"$(?!\n)"
@@ -30,5 +31,5 @@ IdNumber = Annotated[str, Meta(pattern=rf"^[1-9][0-9]{{16}}[0-9X]{_END}", exampl
 CreditCode = Annotated[str, Meta(pattern=rf"^[0-9A-Z]{{18}}{_END}")]
 District = Annotated[str, Meta(pattern=rf"^[0-9]{{6}}{_END}", examples=["310115"])]
 Colour = Annotated[str, Meta(pattern=rf"^#[0-9a-fA-F]{{6}}{_END}", examples=["#2b5f9e"])]
-Name = Annotated[str, Meta(min_length=1, max_length=80, pattern=rf"^[^\x00-\x1f\x7f]+{_END}")]
-Line = Annotated[str, Meta(min_length=1, max_length=200, pattern=rf"^[^\x00-\x1f\x7f]+{_END}")]
+Name = Annotated[str, Meta(min_length=1, max_length=80, pattern=ONE_LINE)]
+Line = Annotated[str, Meta(min_length=1, max_length=200, pattern=ONE_LINE)]

@@ -278,12 +278,14 @@ class VerdictBeside(Struct, frozen=True):
     outcome: Outcome
     kind_code: str
     fields: dict[str, Value] = {}
+    issuer_sort: IssuerSort | None = None
 
 
 class Verdict(Struct, frozen=True):
     """The answer to a scan: what to tell, and with a yes the fields its scenario allows.
 
     `outcome` is a yes only when every certificate the code shows is good; `beside` has those after the first.
+    `issuer_sort` comes with a yes to a certificate of this city; what sorts of issuers others have we do not know.
     """
 
     outcome: Outcome
@@ -291,6 +293,7 @@ class Verdict(Struct, frozen=True):
     scenario_code: str | None = None
     fields: dict[str, Value] = {}
     beside: tuple[VerdictBeside, ...] = ()
+    issuer_sort: IssuerSort | None = None
 
 
 _OF_STATE = {
@@ -343,12 +346,18 @@ class Route(StrEnum):
 
 
 class Flag(StrEnum):
-    """What was found out about a scan made without network, when it was uploaded."""
+    """What was found out about a scan made without network, when it was uploaded.
+
+    `wrong_scenario`: its venue was not granted what it looked at, so the code is not spent. `verdict_differs`: its
+    device said no to what was good; the look is recorded as what it was, `valid`, with the fields, and spends nothing.
+    """
 
     DOUBLE_USE = "double_use"
     LATE_REVOCATION = "late_revocation"
     LATE_SUSPENSION = "late_suspension"
     MANDATE_ENDED = "mandate_ended"
+    WRONG_SCENARIO = "wrong_scenario"
+    VERDICT_DIFFERS = "verdict_differs"
 
 
 class Use(Struct, frozen=True):

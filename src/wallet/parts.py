@@ -39,6 +39,7 @@ from wallet.onboarding.quota import give_back, take
 from wallet.onboarding.registrar import Registrar
 from wallet.online_code import ASK_PATH, CODE_PATH, Texts
 from wallet.proofs.checking import Checker
+from wallet.proofs.listing import Papers
 from wallet.proofs.printing import Printer
 from wallet.residents.answering import Answering
 from wallet.residents.showing import Minter
@@ -155,6 +156,7 @@ class Wallet:
         self.printer = Printer(
             db, clock, seals, self.people, self.limits, catalogue, public_host=public_host, public_origin=origin
         )
+        self.papers = Papers(db, clock, catalogue)
         self.checker = Checker(db, clock, seals, self.people, self.limits, outbox, catalogue)
 
     def catalogue(self) -> Catalogue:

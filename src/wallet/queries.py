@@ -28,7 +28,7 @@ _SELECT_STANDINGS = Many(
 _SELECT_STANDINGS_AND_ATTRIBUTES = Many(
     """
     -- wallet.select_standings_and_attributes
-    SELECT c.person_id, c.certificate_id, c.kind_code, c.state, c.valid_from, c.valid_until, c.attributes
+    SELECT c.person_id, c.certificate_id, c.kind_code, c.state, c.valid_from, c.valid_until, c.attributes, c.issuer_code
       FROM (VALUES {rows}) AS wanted (person_id, certificate_id)
       JOIN wallet.certificate AS c ON c.person_id = wanted.person_id AND c.certificate_id = wanted.certificate_id
     """,
@@ -60,10 +60,11 @@ _SELECT_USES = Many(
 
 
 class Sealed(Struct, frozen=True):
-    """A certificate's standing, and its attributes still sealed."""
+    """A certificate's standing, its attributes still sealed, and who issued it."""
 
     standing: Standing
     attributes: bytes
+    issuer_code: str
 
 
 class CertificateRow(Struct, frozen=True):
@@ -107,11 +108,11 @@ async def select_standings(conn: Connection, keys: Sequence[Key]) -> dict[Key, S
 
 
 async def select_standings_and_attributes(conn: Connection, keys: Sequence[Key]) -> dict[Key, Sealed]:
-    """The same with the sealed attributes."""
+    """The same with the sealed attributes and the issuer."""
     rows = await _SELECT_STANDINGS_AND_ATTRIBUTES.fetch(conn, keys)
     return {
-        (person, certificate): Sealed(Standing(kind, State(state), since, until), attributes)
-        for person, certificate, kind, state, since, until, attributes in rows
+        (person, certificate): Sealed(Standing(kind, State(state), since, until), attributes, issuer_code)
+        for person, certificate, kind, state, since, until, attributes, issuer_code in rows
     }
 
 

@@ -8,12 +8,20 @@ from kernel.principal import Audience
 from tests.builders_joining import NewDevice
 from tests.clients.everybody import SCENARIO, Everybody, awaited, last_segment
 from tests.clients.known_good import Good, good, plain
+from tests.clients.known_good_institutions import venue
 
 PUBLIC, VENUE = Audience.PUBLIC, Audience.VENUE
 BOTH: Final = (Audience.RESIDENT, Audience.MINI)
 
 plain(PUBLIC, "listStatusLists")
 plain(VENUE, "readBundle", "listFindings")
+
+
+@good("listVenueFindings", Audience.OPERATOR)
+def _(everybody: Everybody) -> Good:
+    venue_id = str(uuid4())
+    everybody.ask("PUT", f"/operator/venues/{venue_id}", everybody.operator.access_token, json=venue())
+    return Good({"venue_id": venue_id})
 
 
 def to_show(everybody: Everybody) -> dict[str, Any]:

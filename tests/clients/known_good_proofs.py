@@ -15,6 +15,12 @@ def _(everybody: Everybody) -> Good:
     return Good({"certificate_id": printable(everybody)}, headers={"Accept": "application/json"})
 
 
+@good("listProofs", Audience.RESIDENT, Audience.MINI)
+def _(everybody: Everybody) -> Good:
+    printed(everybody)
+    return Good(query={"limit": "5"})
+
+
 @good("openProof", Audience.PUBLIC)
 def _(_: Everybody) -> Good:
     return Good({"token": "A" * 26})

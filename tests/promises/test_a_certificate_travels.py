@@ -82,6 +82,7 @@ async def test_from_issuing_to_the_ledger(wallet: Wallet, wire: Wire, clock: Sto
         again = await wire.venue(device_at(venue, 2)).post("/verifications", json=scan)
         assert again.json() == {
             "verdict": "already_used", "scenario_code": None, "kind_code": None, "fields": {}, "beside": [],
+            "issuer_sort": None,
         }  # fmt: skip
         seen[scenario] = answer.json()["fields"]
         clock.advance(timedelta(minutes=1))

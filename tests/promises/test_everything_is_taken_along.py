@@ -98,7 +98,9 @@ async def test_the_export_has_all_that_the_wallet_holds(somebody: Left, clock: S
     assert not held.has_older_uses
     assert [str(one.mandate_id) for one in held.mandates_given] == [given_away]
     assert [str(one.mandate_id) for one in held.mandates_held] == [received]
-    assert [(one.certificate_id, one.printed_at) for one in held.printed_proofs] == [(card.certificate_id, clock.now())]
+    [printed] = held.printed_proofs
+    assert (printed.certificate_id, printed.printed_at) == (card.certificate_id, clock.now())
+    assert (printed.checks, printed.checked_at) == (1, clock.now())
     assert SOMEBODY_ELSE.name.encode() not in msgspec.json.encode(view)
 
 

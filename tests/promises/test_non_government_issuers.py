@@ -12,7 +12,7 @@ from kernel.db import Database
 from kernel.ids import DepartmentId, PersonId
 from kernel.redis import Redis
 from kernel.sealing import Keys
-from tests.builders_wallet import SOMEBODY, STATION, a_wallet, device_at, scanned
+from tests.builders_wallet import ID_CARD, SOMEBODY, STATION, a_wallet, device_at, issued, scanned
 from tests.wire_wallet import Wire
 from wallet.catalogue import is_accredited
 from wallet.model import Issuer, IssuerSort, Outcome, Words, today_in_city
@@ -105,6 +105,48 @@ async def test_what_sort_of_issuer_it_is_can_be_read(wallet: Wallet) -> None:
     assert sorts[ISSUER] == ("association", "2026-04-01")
     assert {sort for code, (sort, _) in sorts.items() if code != ISSUER} == {"department"}
     assert wallet.catalogue().issuers[ISSUER].sort is IssuerSort.ASSOCIATION
+
+
+async def person_of(wallet: Wallet, certificate_id: str) -> PersonId:
+    sql = "SELECT person_id FROM wallet.certificate_holder WHERE certificate_id = $1"
+    return PersonId(await wallet.db.fetchval(sql, UUID(certificate_id)))
+
+
+async def test_holders_and_venues_see_what_sort_of_issuer_a_certificate_is_from(wallet: Wallet) -> None:
+    certificate_id = (await issue(wallet, "M-1")).json()["certificate_id"]
+    resident = Wire(wallet).resident(await person_of(wallet, certificate_id))
+    venue = Wire(wallet).venue(device_at(STATION))
+    [card] = (await resident.get("/certificates")).json()["certificates"]
+    whole = (await resident.get(f"/certificates/{certificate_id}")).json()
+    assert (card["issuer_zh"], card["issuer_sort"]) == ("烹饪行业协会", "association")
+    assert (whole["issuer_zh"], whole["issuer_sort"]) == ("烹饪行业协会", "association")
+    path = f"/certificates/{certificate_id}/codes"
+    code = (await resident.post(path, json={"scenario_code": "member.entry"})).json()["text"]
+    scan = {"code": code, "use_id": str(uuid4())}
+    for _ in range(2):  # asked again, the same
+        answer = (await venue.post("/verifications", json=scan)).json()
+        assert (answer["verdict"], answer["issuer_sort"]) == ("valid", "association")
+    again = (await venue.post("/verifications", json=scan | {"use_id": str(uuid4())})).json()
+    assert (again["verdict"], again["issuer_sort"]) == ("already_used", None)
+    asked = (await venue.post("/asks", json={"scenario_code": "member.entry"})).json()
+    assert (await venue.get(f"/asks/{asked['ask_id']}")).json()["issuer_sort"] is None
+    consent = {"text": asked["text"], "certificate_id": certificate_id, "fields": ["level"]}
+    assert (await resident.post("/asks/consent", json=consent)).status_code == 200
+    assert (await venue.get(f"/asks/{asked['ask_id']}")).json()["issuer_sort"] == "association"
+
+
+async def test_of_several_certificates_each_says_what_sort_of_issuer_it_is_from(wallet: Wallet) -> None:
+    card = await issued(wallet)
+    membership = (await issue(wallet, "M-1")).json()["certificate_id"]
+    grants = {MEMBERSHIP: ["level"], ID_CARD: ["name"]}
+    await put(wallet, "/scenarios/member.entry", WORDS | {"grants": grants})
+    shown = [{"certificate_id": str(card.certificate_id)}, {"certificate_id": membership}]
+    body = {"scenario_code": "member.entry", "certificates": shown}
+    code = (await Wire(wallet).resident(card.person_id).post("/presentations", json=body)).json()["text"]
+    scan = {"code": code, "use_id": str(uuid4())}
+    answer = (await Wire(wallet).venue(device_at(STATION)).post("/verifications", json=scan)).json()
+    assert (answer["verdict"], answer["issuer_sort"]) == ("valid", "department")
+    assert [one["issuer_sort"] for one in answer["beside"]] == ["association"]
 
 
 def test_an_issuer_may_issue_through_the_last_day_of_its_accreditation() -> None:

@@ -13,12 +13,13 @@ from kernel.db import Database
 from kernel.people import Identity
 from kernel.redis import Redis
 from kernel.sealing import Keys
-from tests.builders_scans import Phone, a_live_code, a_scan, showing_of
+from tests.builders_family import put, the_venue
+from tests.builders_scans import STATION_ENTRY, Phone, a_live_code, a_scan, codes_like, showing_of
 from tests.builders_wallet import HOSPITAL, POLICE_ID, STATION, a_wallet, an_id_card, device_at, issued, scanned
 from wallet.departments.revoking import Reason
 from wallet.model import Flag, Outcome
 from wallet.offline.errors import HolderKeyRefused
-from wallet.offline.uploading import SCANS_MAX, Answer, Result, Uploaded
+from wallet.offline.model import SCANS_MAX, Answer, Result, Uploaded
 from wallet.parts import Wallet
 
 ACTOR = "department:police"
@@ -65,6 +66,7 @@ async def test_both_scans_of_a_code_used_twice_are_recorded_and_both_venues_hear
     wallet: Wallet, db: Database, clock: StoppedClock
 ) -> None:
     card = await issued(wallet)
+    await put(wallet, the_venue(HOSPITAL, scenario_codes=frozenset({STATION_ENTRY})))
     code = await a_live_code(wallet, card)
     at_station, at_hospital = a_scan(code, clock.now()), a_scan(code, clock.now() + timedelta(minutes=1))
     [first] = await wallet.uploader.upload(device_at(STATION), [at_station])
@@ -110,6 +112,7 @@ async def test_a_device_that_said_no_recorded_a_look_and_no_fields(
 ) -> None:
     card = await issued(wallet)
     codes = [await a_live_code(wallet, card) for _ in range(3)]
+    await wallet.revoking.revoke(POLICE_ID, card.certificate_id, Reason.LOST, actor=ACTOR)
     verdicts = ("revoked", "expired", "cannot_tell")
     scans = [a_scan(code, clock.now(), verdict=word) for code, word in zip(codes, verdicts, strict=True)]
     answers = await wallet.uploader.upload(device_at(STATION), scans)
@@ -162,19 +165,19 @@ async def test_a_phones_keys_must_be_keys_and_different(wallet: Wallet) -> None:
 
 
 async def test_ten_thousand_scans_sent_twice_are_recorded_once_and_flag_exactly_what_was_planted(
-    wallet: Wallet, db: Database, clock: StoppedClock
+    wallet: Wallet, db: Database, clock: StoppedClock, keys: Keys
 ) -> None:
     chance = random.Random(20)
     cards = [await issued(wallet, an_id_card(f"R-{nth}", _holder(nth))) for nth in range(40)]
+    codes = [codes_like(wallet, keys, await a_live_code(wallet, card), 235) for card in cards]
     late_from = clock.now() + timedelta(seconds=100)
     revoked = set(chance.sample(range(40), 6))
     scans: list[tuple[Uploaded, set[Flag]]] = []
     for nth in range(9_400):
-        card = nth % 40
+        card, which = nth % 40, nth // 40
         is_late = card in revoked and chance.random() < 0.3
         at = late_from + timedelta(seconds=30) if is_late else clock.now() + timedelta(seconds=chance.randrange(99))
-        code = await a_live_code(wallet, cards[card])
-        scans.append((a_scan(code, at), {Flag.LATE_REVOCATION} if is_late else set()))
+        scans.append((a_scan(codes[card][which], at), {Flag.LATE_REVOCATION} if is_late else set()))
     for scan, flags in chance.sample(scans, 600):
         again = Uploaded(scan.code, a_scan("", scan.scanned_at).use_id, scan.scanned_at, "valid")
         scans.append((again, flags | {Flag.DOUBLE_USE}))

@@ -81,9 +81,11 @@ async def test_a_venue_gets_the_fields_of_every_certificate_and_the_person_one_n
     assert shown.status_code == 201, shown.text
     scan = {"code": shown.json()["text"], "use_id": str(uuid4())}
     verdict = (await venue.post("/verifications", json=scan)).json()
-    beside = [{"verdict": "valid", "kind_code": LICENCE, "fields": {"name": SOMEBODY.name}}]
+    by = {"issuer_sort": "department"}
+    beside = [{"verdict": "valid", "kind_code": LICENCE, "fields": {"name": SOMEBODY.name}, **by}]
     assert verdict == {
         "verdict": "valid", "scenario_code": "station.entry", "kind_code": ID_CARD, "fields": NAMES, "beside": beside,
+        **by,
     }  # fmt: skip
     assert await recorded(wallet) == [(ID_CARD, "valid", ["name", "id_number"]), (LICENCE, "valid", ["name"])]
     assert await count_told(wallet, "certificate_shown") == 1

@@ -3,6 +3,9 @@
 import argparse
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -98,3 +101,25 @@ async def test_a_ledger_that_cannot_be_read_exits_with_two(
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.count("\n") >= 5
+
+
+@pytest.mark.parametrize(
+    "command", [("verify-ledger",), ("keys", "signing"), ("keys", "roots"), ("keys", "leaked", "x")]
+)
+@pytest.mark.parametrize("is_there", [False, True])
+def test_where_there_is_no_city_none_is_made_and_a_sentence_says_what_to_do(
+    tmp_path: Path, command: tuple[str, ...], is_there: bool
+) -> None:
+    folder = tmp_path / "nobody"
+    if is_there:
+        folder.mkdir()
+    environ = {name: text for name, text in os.environ.items() if not name.startswith("SUISHENBAN_")}
+    answer = subprocess.run(
+        [sys.executable, "-P", "-m", "city", *command, "--data", str(folder)], capture_output=True, text=True,
+        timeout=120, env=environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")}, check=False,
+    )  # fmt: skip
+    assert answer.returncode == (auditing_ledger.UNREAD if command == ("verify-ledger",) else 1), answer.stderr
+    assert answer.stdout == ""
+    assert f"There is no city in {folder}." in answer.stderr
+    assert "--data" in answer.stderr.splitlines()[1]
+    assert list(tmp_path.rglob("*")) == ([folder] if is_there else [])

@@ -174,6 +174,7 @@ class City:
         self.lists = {f"{CITY}/status-lists/17": signed_list(), f"{CITY}/status-lists/18": "broken"}
         self.asked: list[tuple[str, str, str | None]] = []
         self.uploads: list[dict[str, Any]] = []
+        self.scenarios: dict[str, Any] = SCENARIOS
         self.redirect = False
 
     def answer(self, path: str, body: bytes) -> tuple[int, bytes]:
@@ -184,7 +185,7 @@ class City:
         if path == "/status-lists":
             return 200, json.dumps({"status_lists": list(self.lists)}).encode()
         if path == "/venue/bundle":
-            return 200, json.dumps({"city": CITY, "scenarios": SCENARIOS}).encode()
+            return 200, json.dumps({"city": CITY, "scenarios": self.scenarios}).encode()
         if path == "/venue/offline-scans":
             scans = json.loads(body)["scans"]
             self.uploads.append(scans)
@@ -340,6 +341,45 @@ def test_a_code_is_read_from_a_picture(bundle: Bundle, run: Command, tmp_path: P
     (tmp_path / "none.png").write_bytes(qr.png("HTTPS://A/Q/AAAA")[:100])
     code, _, said = run("--image", str(tmp_path / "none.png"))
     assert (code, "picture" in said) == (2, True)
+
+
+def test_who_has_pinned_nothing_is_told_how(run: Command, served: tuple[City, str], tmp_path: Path) -> None:
+    _, url = served
+    (tmp_path / "token").write_text("secret\n")
+    for words in ((live(),), ("update", "--city", url), ("upload", "--city", url, "--token-file", "x"), ("roots",)):
+        code, said, problem = run(*words)
+        assert (code, said) == (2, "")
+        assert "pins no root keys" in problem
+        assert f"suishenban-verify roots --pin FILE --bundle {run.path}" in problem
+        assert problem.count("\n") == 1
+
+
+def test_who_is_granted_nothing_is_told_how_to_ask(run: Command, served: tuple[City, str], tmp_path: Path) -> None:
+    city, url = served
+    del city.lists[f"{CITY}/status-lists/18"]
+    (tmp_path / "roots.json").write_text(json.dumps({"keys": [dict(ROOT.public.jwk)]}))
+    (tmp_path / "token").write_text("secret\n")
+    run("roots", "--pin", str(tmp_path / "roots.json"))
+    code, said, hint = run("update", "--city", url)
+    assert (code, said.splitlines()[-1]) == (0, "0 scenarios granted")
+    assert "--token-file" in hint
+    city.scenarios = {}
+    code, said, hint = run("update", "--city", url, "--token-file", str(tmp_path / "token"))
+    assert (code, said.splitlines()[-1]) == (0, "0 scenarios granted")
+    assert "--token-file" not in hint
+    assert "operator" in hint
+    city.scenarios = SCENARIOS
+    assert run("update", "--city", url, "--token-file", str(tmp_path / "token"))[::2] == (0, "")
+
+
+def test_the_help_says_what_to_do_first_and_what_the_exit_codes_mean(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["--help"], ["update", "--help"]):
+        with pytest.raises(SystemExit) as ended:
+            command.main(words, prog="./run verify", clock=lambda: NOW, fresh_id=str)
+        assert ended.value.code == 0
+        shown = capsys.readouterr().out
+        assert "Only 0 is a yes" in shown
+        assert "--token-file" in shown
 
 
 def test_what_cannot_be_done_is_told_in_a_sentence(bundle: Bundle, run: Command, tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
+from kernel.plain_text import ONE_LINE
+
 MANIFEST_BYTES_MAX = 128 * 1024
 ROUTES_MAX = 200
 SEGMENTS_MAX = 12
@@ -26,7 +28,7 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 Slug = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{1,39}$")]
 KindCode = Annotated[str, Meta(pattern=r"^[0-9A-Z]{18}[0-9]{3}$(?!\n)")]
 DepartmentSlug = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
-Words = Annotated[str, Meta(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
+Words = Annotated[str, Meta(min_length=1, max_length=120, pattern=ONE_LINE)]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 AppAudience = Literal["resident", "mini"]
 Seconds = Annotated[float, Meta(ge=0.1, le=TIMEOUT_SECONDS_MAX)]

@@ -1,7 +1,7 @@
 -- Every life of a certificate: loads and registers, mandates, status lists, printed proofs, scans made without network,
 -- venues that apply, cities that are trusted, and the ledger that nobody can quietly change.
--- Locks: new tables; new columns with constant defaults on the wallet's tables, for an instant. Old code: leaves them at
--- their defaults. Time: instant, but for the check of the existing uses, a second for every ten million.
+-- Locks: new tables; new columns with constant defaults on the wallet's tables and on kernel.person, for an instant. Old
+-- code: leaves them at their defaults. Time: instant, but for the check of the existing uses, a second for every ten million.
 
 -- The catalogue.
 ALTER TABLE wallet.kind
@@ -212,6 +212,9 @@ CREATE TABLE wallet.register_entry (
 );
 COMMENT ON TABLE wallet.register_entry IS
     'Which certificate stands for an entry of an issuer''s own register now, if any. distribution: entry_digest';
+
+-- People whom only somebody else told of: their number is known, and not yet what they are called.
+ALTER TABLE kernel.person ADD COLUMN is_named boolean NOT NULL DEFAULT true;
 
 -- Mandates (授权): who may show whose certificates.
 CREATE TABLE wallet.mandate (

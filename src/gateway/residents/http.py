@@ -48,6 +48,7 @@ from gateway.sessions.http import (
 from kernel.audience import OPEN
 from kernel.errors import MalformedRequest, NoSuchPath, TokenRevoked
 from kernel.ids import SessionId
+from kernel.plain_text import ONE_LINE
 from kernel.principal import Audience, Resident
 from kernel.problems import refuses
 from wallet.exporting import WalletExport
@@ -57,7 +58,7 @@ PhoneText = Annotated[
     Meta(min_length=5, max_length=PHONE_TEXT_MAX, pattern=r"^\+?[0-9][0-9 -]*$(?!\n)", examples=["+8613490000003"]),
 ]
 CodeText = Annotated[str, Meta(pattern=rf"^[0-9]{{{CODE_DIGITS}}}$(?!\n)", examples=["246810"])]
-NameText = Annotated[str, Meta(min_length=1, max_length=NAME_MAX, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
+NameText = Annotated[str, Meta(min_length=1, max_length=NAME_MAX, pattern=ONE_LINE)]
 IdNumberText = Annotated[
     str, Meta(pattern=rf"^[0-9]{{{ID_NUMBER_LENGTH - 1}}}[0-9Xx]$(?!\n)", examples=["310107198110069973"])
 ]
@@ -286,12 +287,15 @@ async def read_me(resident: NamedDependency[Resident], residents: NamedDependenc
 @get(
     "/export",
     operation_id="exportAccount",
-    summary="Take along everything held about your account",
+    summary="Take along what the entrance and the wallet hold about you",
     status_code=200,
     responses=refuses(TokenRevoked),
 )
 async def export_account(resident: NamedDependency[Resident], residents: NamedDependency[Residents]) -> ExportView:
-    """Account, sessions and links to other apps; certificates, who looked at them, mandates and printed proofs."""
+    """Account, sessions and links to other apps; certificates, who looked at them, mandates and printed proofs.
+
+    Not yet in it: bookings, and the messages in your inbox, which have lists of their own.
+    """
     return ExportView.of(await residents.showing.held(resident.account_id), resident.session_id)
 
 
@@ -299,7 +303,8 @@ async def export_account(resident: NamedDependency[Resident], residents: NamedDe
 async def close_account(resident: NamedDependency[Resident], residents: NamedDependency[Residents]) -> None:
     """Every device is signed out, what the entrance holds is deleted, and the mandates you granted end.
 
-    Certificates and the records of their use stay with their departments.
+    Certificates, the records of their use, mandates you hold and proofs you printed stay. Bookings, messages and the
+    number that notices go to are not touched yet: cancel beforehand what you will not keep.
     """
     await residents.close_account(resident.account_id)
 

@@ -10,12 +10,13 @@ from msgspec import Meta
 
 from gateway.sessions.model import SignedIn
 from gateway.sessions.refresh_token import TOKEN_CHARACTERS
+from kernel.plain_text import ONE_LINE
 from kernel.principal import Audience
 
 RefreshTokenText = Annotated[
     str, Meta(min_length=TOKEN_CHARACTERS, max_length=TOKEN_CHARACTERS, pattern=r"^[A-Za-z0-9_-]+$(?!\n)")
 ]
-DeviceName = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
+DeviceName = Annotated[str, Meta(min_length=1, max_length=60, pattern=ONE_LINE)]
 
 
 class TokensView(msgspec.Struct, kw_only=True):

@@ -8,11 +8,14 @@ import msgspec
 from msgspec import Struct
 
 from kernel.people import Identity
+from kernel.plain_text import is_one_line
 from wallet.errors import HolderRefused, KindNotEntitled, KindNotFound, ValidityRefused, ValueRefused
 from wallet.model import Field, FieldType, Issuer, Kind, Value
 
 TEXT_MAX = 500
 CODE_MAX = 64
+_NOT_ONE_LINE = "must be one line, without control characters and marks that set a direction"
+"""Of several lines no value is: a venue reads it beside others on a small screen, and a proof prints it in a row."""
 _ID_NUMBER = re.compile(r"[1-9][0-9]{16}[0-9X]")
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _ID_CHECKS = "10X98765432"
@@ -94,10 +97,13 @@ def _problem_of(field: Field, value: Value) -> str | None:
         case FieldType.CODE:
             if not isinstance(value, str) or not 1 <= len(value) <= CODE_MAX:
                 return "must be a code"
+            if not is_one_line(value):
+                return _NOT_ONE_LINE
             return None if not field.codes or value in field.codes else "must be one of the field's codes"
         case FieldType.TEXT:
-            fits = isinstance(value, str) and 1 <= len(value) <= TEXT_MAX
-            return None if fits else f"must be a text of 1 to {TEXT_MAX} characters"
+            if not isinstance(value, str) or not 1 <= len(value) <= TEXT_MAX:
+                return f"must be a text of 1 to {TEXT_MAX} characters"
+            return None if is_one_line(value) else _NOT_ONE_LINE
 
 
 def _is_date(text: str) -> bool:

@@ -56,9 +56,11 @@ class Acting:
         return filed
 
     async def is_meant(self, conn: Connection, filed: Filed) -> bool:
-        """Whether the person with the agent's ID number has the name by which the agent was told of."""
-        identity = await self._people.identity(conn, filed.mandate.agent_person_id)
-        return identity.name == self.agent_name(filed)
+        """Whether the person with the agent's ID number has the name by which the agent was told of.
+
+        Of whom nobody has said what they are called, nobody is meant yet: what was given to them waits for their name.
+        """
+        return await self._people.name(conn, filed.mandate.agent_person_id) == self.agent_name(filed)
 
     def agent_name(self, filed: Filed) -> str:
         """The name by which the agent was told of: all that the holder may learn of them."""

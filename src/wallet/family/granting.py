@@ -73,14 +73,16 @@ class Granting:
         """Let the agent show the holder's certificates; both are told. The same wish again changes nothing.
 
         Nobody learns whether the agent is known: they are filed either way, and only who has both the number and the
-        name can act. Raises AgentRefused, MandateReused, MandateToOneself, MandatePeriodRefused, TooManyMandates,
-        KindNotFound, ScenarioNotFound.
+        name can act. What the holder calls them names nobody: to whom no name is known the mandate waits, told to
+        nobody, until a department or a real-name check gives them that name. Raises AgentRefused, MandateReused,
+        MandateToOneself, MandatePeriodRefused, TooManyMandates, KindNotFound, ScenarioNotFound.
         """
         now = self._clock.now()
         if not is_id_number(wish.agent.id_number):
             raise AgentRefused
         async with self._db.transaction() as conn:
-            agent = await self._people.mint(conn, wish.agent, now=now)
+            await self._people.hold(conn, holder)  # one at a time, or those counted below would not be all
+            agent = await self._people.mint_unnamed(conn, wish.agent.id_number, now=now)
             known = (await queries.select_mandates(conn, [(holder, mandate_id)])).get((holder, mandate_id))
             if known is not None:
                 return self._same(known, wish, agent)

@@ -94,8 +94,9 @@ async def give_mandate(
 ) -> MandateView:
     """They can from the moment it begins until it ends or you end it; every showing is in your ledger, and told to you.
 
-    You choose the id: the same request again gives the same mandate. Only who has both the number and the name can act;
-    you are not told whether there is somebody.
+    You choose the id: the same request again gives the same mandate. Only who has both the number and the name can act,
+    once it is known that the name is theirs: whoever is new here, from when they sign in under it. You are not told
+    whether there is somebody.
     """
     wish = Wish(
         agent=Identity(data.agent.id_number, data.agent.name),

@@ -51,7 +51,7 @@ class Looking:
             keys = await queries.select_mandates_held(conn, agent, limit=LISTED_MAX)
             if not keys:
                 return []
-            name = (await self._people.identity(conn, agent)).name
+            name = await self._people.name(conn, agent)
             filed = await queries.select_mandates(conn, keys)
             mine = [one for one in filed.values() if self._acting.agent_name(one) == name]
             holders = sorted({one.mandate.person_id for one in mine})

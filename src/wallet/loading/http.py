@@ -197,7 +197,7 @@ async def list_refused(
 async def finish_load(
     load_id: FromPath[UUID], department: NamedDependency[DepartmentSystem], wallet: NamedDependency[Wallet]
 ) -> LoadView:
-    """It takes no more lines. Asked again, the same."""
+    """It takes no more lines. Asked again, the same. It and its report can be read for 90 days more."""
     return LoadView.of(await wallet.loading.finish(department.department_id, load_id, actor=_actor(department)))
 
 

@@ -22,6 +22,7 @@ from wallet.catalogue import Catalogue
 from wallet.errors import LoadFinished, LoadGap, LoadNotFound, LoadRefusedTooOften, LoadsBusy
 from wallet.loading import queries
 from wallet.loading.filing import Filing
+from wallet.loading.forgetting import forget_finished
 from wallet.loading.judging import Fit, judge
 from wallet.loading.lines import Line, batches
 from wallet.loading.model import Load, LoadState, RefusedLine
@@ -134,6 +135,10 @@ class Loading:
             rows = await queries.select_refusals(conn, load_id, after=after, limit=limit + 1)
         found = [self._opened(load_id, row) for row in rows[:limit]]
         return RefusalPage(found, found[-1].line if len(rows) > limit else None)
+
+    async def forget_finished(self) -> None:
+        """Delete what is kept no longer; run by the worker now and then."""
+        await forget_finished(self._db, self._clock)
 
     @contextmanager
     def _turn(self, department_id: DepartmentId) -> Iterator[None]:

@@ -110,6 +110,40 @@ async def select_refusals(conn: Connection, load_id: UUID, *, after: int, limit:
     return [RefusalRow(*row) for row in rows]
 
 
+async def select_finished_loads(conn: Connection, *, before: datetime, limit: int) -> list[UUID]:
+    """Loads that were finished before a moment, the oldest first."""
+    rows = await conn.fetch(
+        """
+        -- wallet.select_finished_loads
+        SELECT load_id FROM wallet.issuing_load WHERE state = 'finished' AND touched_at < $1
+         ORDER BY touched_at LIMIT $2
+        """,
+        before, limit,
+    )  # fmt: skip
+    return [row["load_id"] for row in rows]
+
+
+async def delete_refusals(conn: Connection, load_id: UUID) -> None:
+    await conn.execute(
+        """
+        -- wallet.delete_refusals
+        DELETE FROM wallet.issuing_refusal WHERE load_id = $1
+        """,
+        load_id,
+    )
+
+
+async def delete_load(conn: Connection, load_id: UUID) -> None:
+    """Forget a load, unless it takes lines."""
+    await conn.execute(
+        """
+        -- wallet.delete_load
+        DELETE FROM wallet.issuing_load WHERE load_id = $1 AND state = 'finished'
+        """,
+        load_id,
+    )
+
+
 async def set_savepoint(conn: Connection) -> None:
     """From here on, what is written can be taken back without the rest of the transaction."""
     await conn.execute(

@@ -25,7 +25,14 @@ from wallet.departments.issue_policy import IssueRequest, may_issue, place_of_re
 from wallet.departments.issuing import FIRST_VERSION, Draft, Issuing
 from wallet.departments.queries import select_references
 from wallet.departments.revoking import Reason, Revoking
-from wallet.errors import KindNotEntitled, KindNotFound, RevisionReused, ValueRefused, VersionsExhausted
+from wallet.errors import (
+    KindNotEntitled,
+    KindNotFound,
+    ReferenceReused,
+    RevisionReused,
+    ValueRefused,
+    VersionsExhausted,
+)
 from wallet.loading import queries
 from wallet.loading.queries import EntryRow
 from wallet.model import Attributes, Certificate, Issuer, Kind, State, today_in_city
@@ -117,7 +124,8 @@ class Registering:
         """Bring the certificate of an entry to what the entry is now.
 
         Raises KindNotFound, KindNotEntitled, ValueRefused for an entry that contradicts itself too, RevisionReused,
-        VersionsExhausted, and what issuing raises.
+        ReferenceReused for an entry that stands for a certificate of another kind, VersionsExhausted, and what issuing
+        raises.
         """
         issuer, kind = self._entitled(department_id, told)
         now = self._clock.now()
@@ -196,7 +204,10 @@ class Registering:
             raise RevisionReused
 
     async def _standing(self, conn: Connection, entry: _Entry, filed: EntryRow | None) -> CertificateRow | None:
-        """The certificate that stands for an entry, held; the newest of its versions, whoever made them."""
+        """The certificate that stands for an entry, held; the newest of its versions, whoever made them.
+
+        Raises ReferenceReused for one of another kind: no entry ends or follows what it does not name.
+        """
         if filed is not None and filed.person_id is not None and filed.certificate_id is not None:
             row = await lock_certificate(conn, filed.person_id, filed.certificate_id)
         else:
@@ -206,6 +217,8 @@ class Registering:
             reference = next(iter(found.values()))
             row = await lock_certificate(conn, reference.person_id, reference.certificate_id)
         assert row is not None, "what is filed was issued"
+        if row.kind_code != entry.kind.kind_code:
+            raise ReferenceReused
         return row if row.state != State.SUPERSEDED else await self._newest(conn, row)
 
     async def _newest(self, conn: Connection, row: CertificateRow) -> CertificateRow:

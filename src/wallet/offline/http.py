@@ -7,13 +7,13 @@ from uuid import UUID
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import JSONBody, QueryParameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
 
 from kernel.audience import Handlers
 from kernel.errors import MalformedRequest, NotAcceptable, RealNameNeeded
-from kernel.ids import CertificateId, UseId
-from kernel.principal import Audience, Citizen, VenueDevice
+from kernel.ids import CertificateId, UseId, VenueId
+from kernel.principal import Audience, Citizen, Operator, VenueDevice
 from kernel.problems import refuses
 from suishenban_verify.claim_set import CERTIFICATES_MAX
 from suishenban_verify.offline_code import TEXT_MAX
@@ -28,13 +28,15 @@ from wallet.errors import (
     MandateEnded,
     MandateNotFound,
     ScenarioNotFound,
+    VenueNotFound,
 )
 from wallet.forms import FieldName, ScenarioCode
 from wallet.model import Flag
 from wallet.offline.errors import HolderKeyRefused, KindNotOffline, OfflineCodeTooLong, UploadsCollide
 from wallet.offline.minting import PREISSUED_FOR_MAX, PREISSUED_TOGETHER_MAX, Showing
+from wallet.offline.model import SCANS_MAX, Answer, Result, Uploaded
 from wallet.offline.preparing import FINDINGS_MAX, Pack
-from wallet.offline.uploading import SCANS_MAX, Answer, Result, Uploaded
+from wallet.offline.queries import Finding
 from wallet.parts import Wallet
 from wallet.residents.codes.http import CodeOperation, answered, form_of
 from wallet.residents.showing import Chosen
@@ -121,7 +123,10 @@ class UploadRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class AnswerView(msgspec.Struct):
-    """What became of a scan. `findings` is what your device could not know."""
+    """What became of a scan. `findings` is what your device could not know, or did not say.
+
+    `is_new` is false for what was uploaded before, and for a repetition of a look that is recorded.
+    """
 
     use_id: UUID
     result: Result
@@ -155,6 +160,17 @@ class FindingsView(msgspec.Struct):
     """Oldest first. Ask again with `after` the last `finding_id` you have."""
 
     findings: list[FindingView]
+
+    @classmethod
+    def of(cls, found: list[Finding]) -> "FindingsView":
+        return cls(
+            [
+                FindingView(
+                    f.finding_id, Flag(f.sort), f.device_id, f.use_id, f.scenario_code, f.scanned_at, f.found_at
+                )
+                for f in found
+            ]
+        )
 
 
 _SHOWING = (
@@ -217,22 +233,32 @@ async def upload(
     return UploadView([AnswerView.of(answer) for answer in answers])
 
 
+After = Annotated[UUID | None, QueryParameter(description="The last `finding_id` you have.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=FINDINGS_MAX)]
+
+
 @get("/findings", operation_id="listFindings", summary="What was found out later about this venue's scans",
      responses=refuses(MalformedRequest, DeviceNotRegistered))  # fmt: skip
 async def list_findings(
-    device: NamedDependency[VenueDevice],
-    wallet: NamedDependency[Wallet],
-    after: Annotated[UUID | None, QueryParameter(description="The last `finding_id` you have.")] = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=FINDINGS_MAX)] = 100,
+    device: NamedDependency[VenueDevice], wallet: NamedDependency[Wallet], after: After = None, limit: Limit = 100
 ) -> FindingsView:
-    """Double uses and endings that a device without network could not know, of all devices of the venue."""
-    found = await wallet.preparer.findings(device, after=after, limit=limit)
-    return FindingsView(
-        [
-            FindingView(f.finding_id, Flag(f.sort), f.device_id, f.use_id, f.scenario_code, f.scanned_at, f.found_at)
-            for f in found
-        ]
-    )
+    """What a device without network could not know of its scans, or did not say, of all devices of the venue."""
+    return FindingsView.of(await wallet.preparer.findings(device, after=after, limit=limit))
+
+
+@get("/venues/{venue_id:uuid}/findings", operation_id="listVenueFindings",
+     summary="What was found out later about a venue's scans",
+     responses=refuses(MalformedRequest, VenueNotFound))  # fmt: skip
+async def list_venue_findings(
+    venue_id: FromPath[UUID],
+    operator: NamedDependency[Operator],
+    wallet: NamedDependency[Wallet],
+    after: After = None,
+    limit: Limit = 100,
+) -> FindingsView:
+    """The same as the venue hears. `wrong_scenario` and `verdict_differs` are what no honest device comes to."""
+    del operator
+    return FindingsView.of(await wallet.preparer.findings_of(VenueId(venue_id), after=after, limit=limit))
 
 
 _RESIDENT = [show_offline, pre_issue]
@@ -240,4 +266,5 @@ HANDLERS: Handlers = {
     Audience.RESIDENT: _RESIDENT,
     Audience.MINI: _RESIDENT,
     Audience.VENUE: [read_bundle, upload, list_findings],
+    Audience.OPERATOR: [list_venue_findings],
 }

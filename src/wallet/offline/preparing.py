@@ -11,7 +11,7 @@ from kernel.db import Database
 from kernel.ids import VenueId
 from kernel.principal import VenueDevice
 from wallet.catalogue import Catalogue
-from wallet.errors import DeviceNotRegistered
+from wallet.errors import DeviceNotRegistered, VenueNotFound
 from wallet.model import Device
 from wallet.offline import queries
 from wallet.offline.queries import Finding
@@ -56,7 +56,15 @@ class Preparer:
 
     async def findings(self, caller: VenueDevice, *, after: UUID | None, limit: int) -> list[Finding]:
         """What was found out about the venue's scans after `after`, oldest first. Raises DeviceNotRegistered."""
-        venue_id: VenueId = self._device(caller).venue.venue_id
+        return await self._findings(self._device(caller).venue.venue_id, after, limit)
+
+    async def findings_of(self, venue_id: VenueId, *, after: UUID | None, limit: int) -> list[Finding]:
+        """The same for an operator, of any venue. Raises VenueNotFound."""
+        if venue_id not in self._catalogue().venues:
+            raise VenueNotFound
+        return await self._findings(venue_id, after, limit)
+
+    async def _findings(self, venue_id: VenueId, after: UUID | None, limit: int) -> list[Finding]:
         settled = self._clock.now() - SETTLED_AFTER
         async with self._db.connection() as conn:
             return await queries.select_findings(conn, venue_id, after=after, before=settled, limit=limit)

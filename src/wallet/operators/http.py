@@ -16,6 +16,7 @@ from kernel.audience import Handlers
 from kernel.db import Connection
 from kernel.errors import MalformedRequest, NoSuchPath
 from kernel.ids import DepartmentId, DeviceId, VenueId
+from kernel.plain_text import ONE_LINE_OR_NONE
 from kernel.principal import Audience, Operator
 from kernel.problems import refuses
 from wallet.errors import CatalogueIncomplete, DeviceNotFound, PredicateUnsound, TermsRefused, VenueNotFound
@@ -44,7 +45,7 @@ SCENARIOS_MAX = 100
 VALID_DAYS_MAX = 36_525
 NUMBER_MAX = 2**53 - 1
 """Every number that JSON readers agree on (RFC 8259 §6)."""
-Organ = Annotated[str, Meta(max_length=80, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
+Organ = Annotated[str, Meta(max_length=80, pattern=ONE_LINE_OR_NONE)]
 
 
 class FieldBody(msgspec.Struct, forbid_unknown_fields=True):

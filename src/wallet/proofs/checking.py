@@ -169,6 +169,7 @@ class Checker:
         )
         async with self._db.transaction() as conn:
             await record_uses(conn, [use])
+            await queries.update_checked(conn, certificate.person_id, proof_hash, now=now)
             await self._outbox.owe_many(conn, [notice], now=now)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qsl, quote
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from litestar import MediaType, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.spec import OpenAPIHeader, OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
-from litestar.params import FromPath
+from litestar.params import FromPath, QueryParameter
 
 from kernel.audience import Handlers
 from kernel.errors import (
@@ -25,7 +25,8 @@ from kernel.errors import (
 from kernel.ids import CertificateId
 from kernel.principal import Audience, Citizen
 from kernel.problems import refuses
-from wallet.errors import CertificateNotFound, CertificateNotGood, KindNotPrintable, ProofsBusy
+from wallet.errors import CertificateNotFound, CertificateNotGood, CursorRefused, KindNotPrintable, ProofsBusy
+from wallet.paging import CURSOR_MAX, PAGE_MAX
 from wallet.parts import Wallet
 from wallet.proof_page import (
     CONTENT_SECURITY_POLICY,
@@ -38,7 +39,7 @@ from wallet.proof_page import (
 )
 from wallet.proofs.checking import Checked
 from wallet.proofs.printing import Page, Printed
-from wallet.proofs.views import LAST_FOUR, CheckRequest, CheckView, PrintedView, registered
+from wallet.proofs.views import LAST_FOUR, CheckRequest, CheckView, PapersView, PrintedView, registered
 from wallet.residents.codes.forms import best_form
 
 JSON, HTML, PDF = "application/json", "text/html", "application/pdf"
@@ -122,6 +123,22 @@ async def print_proof(
         answer = request.app.response_class or Response
         return answer(PrintedView.of(await wallet.printer.write(*held)))
     return _as_file(await wallet.printer.draw(*held))
+
+
+@get("/proofs", operation_id="listProofs", summary="What you have printed, how it stands, how often it was checked",
+     responses=refuses(MalformedRequest, CursorRefused, RealNameNeeded))  # fmt: skip
+async def list_proofs(
+    citizen: NamedDependency[Citizen],
+    wallet: NamedDependency[Wallet],
+    certificate_id: Annotated[UUID | None, QueryParameter(description="Only proofs of this certificate.")] = None,
+    cursor: Annotated[
+        str | None, QueryParameter(max_length=CURSOR_MAX, description="`next_cursor` of the page before.")
+    ] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=PAGE_MAX)] = 20,
+) -> PapersView:
+    """Every proof you have printed, newest first. To end one, have its certificate ended by its department."""
+    only = None if certificate_id is None else CertificateId(certificate_id)
+    return PapersView.of(await wallet.papers.printed_by(citizen.person_id, only, cursor=cursor, limit=limit))
 
 
 def _as_file(page: Page) -> Response[Any]:
@@ -214,7 +231,7 @@ def _page(page: str, *, status: int = 200, headers: Mapping[str, str] = {}) -> R
     return Response(page, status_code=status, media_type=MediaType.HTML, headers=told)
 
 
-_OF_RESIDENTS = [print_proof]
+_OF_RESIDENTS = [print_proof, list_proofs]
 HANDLERS: Handlers = {
     Audience.PUBLIC: [open_proof, check_proof],
     Audience.RESIDENT: _OF_RESIDENTS,

@@ -10,6 +10,7 @@ from msgspec import Meta
 from wallet.model import Words
 from wallet.proof_page import LAST_CHARACTERS, NAME_MAX, Finding, MaskedField, RegisteredProof
 from wallet.proofs.checking import Checked
+from wallet.proofs.listing import Listed, Page
 from wallet.proofs.model import Claim, Found, text_of
 from wallet.proofs.printing import Printed
 from wallet.proofs.queries import PrintedProof
@@ -89,14 +90,60 @@ class CheckView(msgspec.Struct):
 
 
 class PrintedProofView(msgspec.Struct):
-    """That a certificate was printed, and when."""
+    """That a certificate was printed, and when; how often the paper was checked, and when last."""
 
     certificate_id: UUID
     printed_at: datetime
+    checks: int
+    checked_at: datetime | None
 
     @classmethod
     def of(cls, printed: PrintedProof) -> "PrintedProofView":
-        return cls(printed.certificate_id, printed.printed_at)
+        return cls(printed.certificate_id, printed.printed_at, printed.checks, printed.checked_at)
+
+
+class PaperView(msgspec.Struct):
+    """A proof that you have printed, and what whoever checks it now is told: `state`, as in a check.
+
+    `checks` counts those in which what was typed agreed with whose it is; each is in your ledger, too. What the code on
+    the paper is, is written on the paper alone.
+    """
+
+    certificate_id: UUID
+    kind_code: str
+    name_zh: str
+    name_en: str
+    state: Finding
+    printed_at: datetime
+    valid_until: date | None
+    checks: int
+    checked_at: datetime | None
+
+    @classmethod
+    def of(cls, listed: Listed) -> "PaperView":
+        proof, kind = listed.proof, listed.kind
+        return cls(
+            certificate_id=proof.certificate_id,
+            kind_code=kind.kind_code,
+            name_zh=kind.name.zh,
+            name_en=kind.name.en,
+            state=listed.finding,
+            printed_at=proof.printed_at,
+            valid_until=listed.standing.valid_until,
+            checks=proof.checks,
+            checked_at=proof.checked_at,
+        )
+
+
+class PapersView(msgspec.Struct):
+    """Some of what you have printed, newest first; ask again with `next_cursor` for more, null: there is no more."""
+
+    proofs: list[PaperView]
+    next_cursor: str | None
+
+    @classmethod
+    def of(cls, page: Page) -> "PapersView":
+        return cls([PaperView.of(listed) for listed in page.proofs], page.next_cursor)
 
 
 def registered(found: Found) -> RegisteredProof:

@@ -7,7 +7,7 @@ import msgspec
 
 from wallet.asks import Ask
 from wallet.catalogue import Catalogue
-from wallet.model import IDENTIFIER_FIELD, Certificate, Field, Kind, Scenario, Value
+from wallet.model import IDENTIFIER_FIELD, Certificate, Field, IssuerSort, Kind, Scenario, Value
 from wallet.predicates import Predicate
 from wallet.residents.answering import Looked
 from wallet.residents.holding import masked
@@ -51,6 +51,7 @@ class CardView(msgspec.Struct):
     name_en: str
     issuer_zh: str
     issuer_en: str
+    issuer_sort: IssuerSort
     state: str
     valid_from: date
     valid_until: date | None
@@ -80,6 +81,7 @@ class CertificateView(msgspec.Struct):
     name_en: str
     issuer_zh: str
     issuer_en: str
+    issuer_sort: IssuerSort
     state: str
     issued_at: datetime
     valid_from: date
@@ -101,6 +103,7 @@ class CertificateView(msgspec.Struct):
             name_en=kind.name.en,
             issuer_zh=issuer.name.zh,
             issuer_en=issuer.name.en,
+            issuer_sort=issuer.sort,
             state=certificate.shown_state(today),
             issued_at=certificate.issued_at,
             valid_from=standing.valid_from,
@@ -121,6 +124,7 @@ def card_of(catalogue: Catalogue, certificate: Certificate, today: date) -> Card
         name_en=kind.name.en,
         issuer_zh=issuer.name.zh,
         issuer_en=issuer.name.en,
+        issuer_sort=issuer.sort,
         state=certificate.shown_state(today),
         valid_from=standing.valid_from,
         valid_until=standing.valid_until,

@@ -25,7 +25,7 @@ from wallet.model import Words
 from wallet.operators.queries import select_kinds
 from wallet.trust import queries
 from wallet.trust.errors import CityIssuerTaken, CityNotFound, CityRefused, TrustListOlder, TrustListRefused
-from wallet.trust.model import CITIES_MAX, KINDS_MAX, ROOTS_MAX, City, is_fetchable, is_origin
+from wallet.trust.model import CITIES_MAX, KINDS_MAX, ROOTS_MAX, City, is_fetchable, is_origin, is_plain
 
 NAME = "wallet.trusted_cities"
 _JWK_MEMBERS = ("kty", "crv", "x", "y", "alg", "kid", "low_s")
@@ -67,13 +67,16 @@ class Cities:
                 raise CityIssuerTaken
             held = await queries.lock_city(conn, wanted.region_code)
             city = City(wanted.region_code, wanted.issuer, wanted.name, roots, wanted.kinds, wanted.list_url)
-            if held is not None and _is_same_authority(held, city):
+            is_same = held is not None and _is_same_authority(held, city)
+            if held is not None and is_same:
                 city = replace(
                     city, learned=held.learned, trust_list=held.trust_list, sequence=held.sequence, read_at=held.read_at
                 )
             else:
                 await queries.delete_statuses(conn, wanted.region_code)
             await queries.put_city(conn, city)
+            if held is not None and not (is_same and held.list_url == city.list_url):  # what failed was another
+                await queries.note_pull(conn, wanted.region_code, None, now=self._clock.now())
             await self._done(conn, "wallet.recognise_city", wanted.region_code, actor, issuer=wanted.issuer)
 
     async def withdraw(self, region_code: str, *, actor: str) -> None:
@@ -163,4 +166,6 @@ def _read_list(city: City, token: str, now: datetime) -> TrustList:
         raise TrustListRefused("it is the list of another city, or says nothing of this one")
     if found.issued_at > now.timestamp() + CLOCK_SKEW_MAX_SECONDS:
         raise TrustListRefused("it is from a time ahead of our clock")
+    if not all(map(is_plain, [*found.roots, *(entry.key for entry in found.issuers[city.issuer].entries)])):
+        raise TrustListRefused("a key says more than its suite asks for, or has a name that cannot be written down")
     return found

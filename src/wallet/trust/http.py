@@ -120,7 +120,9 @@ class AcceptedView(msgspec.Struct):
 class CityView(msgspec.Struct):
     """A recognised city, or one that was.
 
-    `sequence` and `read_at` are those of its last list; the keys `root_ids` may sign the next.
+    `sequence` and `read_at` are those of its last list; the keys `root_ids` may sign the next. `failure` is the code of
+    why it was not read as it should be when that was last tried, and null while all is well; `failing_since` is when
+    that began, whatever it was then. What was read before serves until it expires.
     """
 
     region_code: str
@@ -133,13 +135,15 @@ class CityView(msgspec.Struct):
     sequence: int | None
     read_at: datetime | None
     withdrawn_at: datetime | None
+    failure: Annotated[str | None, Meta(examples=["wallet.trust_list_refused"])]
+    failing_since: datetime | None
 
     @classmethod
     def of(cls, city: City) -> "CityView":
         return cls(
             city.region_code, city.issuer, city.name.zh, city.name.en,
             [root.key_id for root in city.accepted_roots], dict(city.kinds), city.list_url, city.sequence,
-            city.read_at, city.withdrawn_at,
+            city.read_at, city.withdrawn_at, city.failure, city.failing_since,
         )  # fmt: skip
 
 

@@ -68,7 +68,7 @@ class TrustListing:
 
     def roots(self) -> list[PublicKey]:
         """The keys that may sign the list, now and next: what a device is given when it is set up."""
-        return [key.public for key in self._signing_keys.trusted(TRUST) if key.revoked_at is None][-ROOTS_MAX:]
+        return roots_of(self._signing_keys)
 
     async def publish_due(self) -> bool:
         """Publish the list if it says something new, is a day old, or another key signs; whether it was published."""
@@ -111,6 +111,11 @@ class TrustListing:
         async with self._db.connection() as conn:
             found = await queries.select_trust_publication(conn)
         return () if found is None else (found,)
+
+
+def roots_of(signing_keys: SigningKeys) -> list[PublicKey]:
+    """The keys that may sign the trust list, now and next, oldest first."""
+    return [key.public for key in signing_keys.trusted(TRUST) if key.revoked_at is None][-ROOTS_MAX:]
 
 
 def entries_of(listed: Sequence[ListedKey]) -> tuple[TrustEntry, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from enum import StrEnum
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -12,6 +13,7 @@ from suishenban_verify.jws import NotSigned
 from suishenban_verify.signatures import PublicKey
 from suishenban_verify.trust_list import NotATrustList, TrustedIssuer
 from wallet.model import Words
+from wallet.trust.errors import TrustListOlder, TrustListRefused
 
 CITIES_MAX = 900
 """Recognised at once, of the thousand issuers that a trust list holds; China has 340 cities and prefectures."""
@@ -21,13 +23,30 @@ KINDS_MAX = 500
 LENT = frozenset({trust_list.OFFLINE, trust_list.STATUS, trust_list.CREDENTIAL})
 """For what another city's keys are believed. Its ledger and its trust list are its own affair."""
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_MEMBERS = {
+    "EC": frozenset({"kty", "crv", "x", "y", "alg", "use", "kid", "low_s"}),
+    "OKP": frozenset({"kty", "crv", "x", "alg", "use", "kid", "low_s"}),
+}
+"""What a key of a suite says (RFC 7518 §6.2.1, RFC 8037 §2), each bounded by the suite itself but for the name."""
+
+
+class PullFailure(StrEnum):
+    """Why a city was not read as it should be; permanent, like the codes of refusals."""
+
+    TRUST_LIST_NOT_FETCHED = "wallet.trust_list_not_fetched"
+    TRUST_LIST_REFUSED = TrustListRefused.code
+    TRUST_LIST_OLDER = TrustListOlder.code
+    STATUS_LISTS_NOT_NAMED = "wallet.status_lists_not_named"
+    STATUS_LIST_NOT_TAKEN = "wallet.status_list_not_taken"
+    CITY_TOO_SLOW = "wallet.city_too_slow"
 
 
 class City(Struct, frozen=True):
     """A city that an operator has recognised.
 
     `roots` are the keys the operator was told; `learned` those that its last accepted list names for the next one.
-    `kinds` turns its kind codes into ours.
+    `kinds` turns its kind codes into ours. `failure` is the code of why it was not read as it should be when that
+    was last tried (a `PullFailure`, or one of a newer version), `failing_since` when that began, whatever it was then.
     """
 
     region_code: str
@@ -41,6 +60,8 @@ class City(Struct, frozen=True):
     sequence: int | None = None
     read_at: datetime | None = None
     withdrawn_at: datetime | None = None
+    failure: str | None = None
+    failing_since: datetime | None = None
 
     @property
     def accepted_roots(self) -> tuple[PublicKey, ...]:
@@ -99,6 +120,15 @@ class Beliefs:
             known = self._known[city.region_code] = (state, believed(city, now))
         found = known[1]
         return None if found is None or found.holds_until <= now else found.trusted
+
+
+def is_plain(key: PublicKey) -> bool:
+    """Whether a key says nothing beyond what its suite asks for, and its name can be kept and shown.
+
+    What is kept of another city we keep as it was signed: a key with more in it could be as long as its city likes, or
+    hold what no database does.
+    """
+    return key.jwk.keys() <= _MEMBERS[key.jwk["kty"]] and key.key_id.isprintable()
 
 
 def is_origin(text: str) -> bool:

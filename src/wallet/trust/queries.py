@@ -12,7 +12,7 @@ from kernel.db import Connection, Row
 from kernel.ids import DeviceId, UseId
 from suishenban_verify.signatures import PublicKey, public_key
 from wallet.model import Words
-from wallet.trust.model import City
+from wallet.trust.model import City, PullFailure
 
 _JWKS = msgspec.json.Decoder(list[dict[str, Any]])
 _KINDS = msgspec.json.Decoder(dict[str, str])
@@ -72,7 +72,7 @@ async def select_cities(conn: Connection, *, limit: int) -> list[City]:
         """
         -- wallet.select_cities
         SELECT region_code, issuer, name_zh, name_en, roots::text AS roots, kinds::text AS kinds, list_url,
-               learned_roots::text AS learned_roots, trust_list, seq, read_at, withdrawn_at
+               learned_roots::text AS learned_roots, trust_list, seq, read_at, withdrawn_at, failure, failing_since
           FROM wallet.trusted_city ORDER BY region_code LIMIT $1
         """,
         limit,
@@ -86,7 +86,7 @@ async def lock_city(conn: Connection, region_code: str) -> City | None:
         """
         -- wallet.lock_city
         SELECT region_code, issuer, name_zh, name_en, roots::text AS roots, kinds::text AS kinds, list_url,
-               learned_roots::text AS learned_roots, trust_list, seq, read_at, withdrawn_at
+               learned_roots::text AS learned_roots, trust_list, seq, read_at, withdrawn_at, failure, failing_since
           FROM wallet.trusted_city WHERE region_code = $1 FOR UPDATE
         """,
         region_code,
@@ -107,7 +107,7 @@ async def select_region_of(conn: Connection, issuer: str) -> str | None:
 
 
 async def put_city(conn: Connection, city: City) -> None:
-    """Write everything of a city but when it was pulled last."""
+    """Write everything of a city but when it was pulled last, and how that went."""
     learned = None if city.learned is None else _jwks_text(city.learned)
     await conn.execute(
         """
@@ -146,7 +146,7 @@ async def select_city(conn: Connection, region_code: str) -> City | None:
         """
         -- wallet.select_city
         SELECT region_code, issuer, name_zh, name_en, roots::text AS roots, kinds::text AS kinds, list_url,
-               learned_roots::text AS learned_roots, trust_list, seq, read_at, withdrawn_at
+               learned_roots::text AS learned_roots, trust_list, seq, read_at, withdrawn_at, failure, failing_since
           FROM wallet.trusted_city WHERE region_code = $1
         """,
         region_code,
@@ -166,6 +166,19 @@ async def claim_pull(conn: Connection, region_code: str, *, now: datetime, older
         region_code, now, older_than,
     )  # fmt: skip
     return bool(claimed)
+
+
+async def note_pull(conn: Connection, region_code: str, failure: PullFailure | None, *, now: datetime) -> None:
+    """Write down how fetching from a city went; None: well. Since when it fails stays while it fails, however."""
+    await conn.execute(
+        """
+        -- wallet.note_pull
+        UPDATE wallet.trusted_city
+           SET failure = $2, failing_since = CASE WHEN $2::text IS NOT NULL THEN coalesce(failing_since, $3) END
+         WHERE region_code = $1
+        """,
+        region_code, None if failure is None else failure.value, now,
+    )  # fmt: skip
 
 
 async def put_status(
@@ -271,6 +284,8 @@ def _city_of(row: Row) -> City:
         sequence=row["seq"],
         read_at=row["read_at"],
         withdrawn_at=row["withdrawn_at"],
+        failure=row["failure"],
+        failing_since=row["failing_since"],
     )
 
 

@@ -20,7 +20,7 @@ from wallet.asks import Ask, AskState
 from wallet.catalogue import Catalogue
 from wallet.disclosing import disclosed
 from wallet.errors import AskNotFound, DeviceNotRegistered, KindNotInScenario, OutsideHours, ScenarioNotGranted
-from wallet.model import Device, Value, today_in_city
+from wallet.model import Device, IssuerSort, Value, today_in_city
 from wallet.online_code import Texts
 from wallet.seals import Seals
 from wallet.venues.terms import granted_scenario, is_open, terms_of
@@ -51,7 +51,7 @@ class Progress(StrEnum):
 
 
 class Answer(Struct, frozen=True):
-    """What the venue hears. `kind_code` and `fields` come with an answer, as long as it may be read."""
+    """What the venue hears. Kind, fields and issuer's sort come with an answer, as long as it may be read."""
 
     progress: Progress
     scenario_code: str
@@ -59,6 +59,7 @@ class Answer(Struct, frozen=True):
     answered_at: datetime | None = None
     kind_code: str | None = None
     fields: dict[str, Value] = {}
+    issuer_sort: IssuerSort | None = None
 
 
 class Asker:
@@ -134,7 +135,9 @@ class Asker:
         assert ask.answered_at is not None
         attributes, kind = self._seals.open_certificate(row).attributes, self._catalogue().kinds.get(row.kind_code)
         values = disclosed(attributes, ask.fields, kind, today_in_city(ask.answered_at))
-        return Answer(heard.progress, ask.scenario_code, ask.expires_at, ask.answered_at, row.kind_code, values)
+        issuer = self._catalogue().issuers.get(row.issuer_code)
+        sort = None if issuer is None else issuer.sort
+        return Answer(heard.progress, ask.scenario_code, ask.expires_at, ask.answered_at, row.kind_code, values, sort)
 
 
 def ask_id_of(code_hash: bytes) -> AskId:

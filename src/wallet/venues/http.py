@@ -18,7 +18,7 @@ from kernel.principal import Audience, VenueDevice
 from kernel.problems import refuses
 from wallet.errors import AskNotFound, DeviceNotRegistered, KindNotInScenario, OutsideHours, ScenarioNotGranted
 from wallet.forms import KindCode, ScenarioCode
-from wallet.model import Outcome, Value
+from wallet.model import IssuerSort, Outcome, Value
 from wallet.parts import Wallet
 from wallet.residents.views import ScenariosView, ScenarioView
 from wallet.venues.asking import ASKED_FOR, ASKED_FOR_MAX, KIND_CODES_MAX, Progress
@@ -45,13 +45,15 @@ class BesideView(msgspec.Struct):
     verdict: Outcome
     kind_code: str
     fields: dict[str, str | int | bool]
+    issuer_sort: IssuerSort | None
 
 
 class VerdictView(msgspec.Struct):
     """`verdict` is `valid` or the reason why not. With a yes come the kind and the fields that the scenario allows.
 
     A field may be a predicate of the kind: true or false. Where the code shows several certificates, `verdict` speaks
-    for all of them, the first one's kind and fields stand here, and `beside` has the others.
+    for all of them, the first one's kind and fields stand here, and `beside` has the others. `issuer_sort` is what sort
+    of issuer a good one is from; null also for those of other cities, of whose issuers we know no more than the name.
     """
 
     verdict: Outcome
@@ -59,6 +61,7 @@ class VerdictView(msgspec.Struct):
     kind_code: str | None
     fields: dict[str, str | int | bool]
     beside: list[BesideView]
+    issuer_sort: IssuerSort | None
 
 
 class AskRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -80,7 +83,10 @@ class AskedView(msgspec.Struct):
 
 
 class AnswerView(msgspec.Struct):
-    """How far an ask has come. With an answer come the kind and the fields consented to, for ten minutes."""
+    """How far an ask has come.
+
+    With an answer come the kind, the fields consented to, and what sort of issuer they are from, for ten minutes.
+    """
 
     state: Progress
     scenario_code: str
@@ -88,6 +94,7 @@ class AnswerView(msgspec.Struct):
     answered_at: datetime | None
     kind_code: str | None
     fields: dict[str, str | int | bool]
+    issuer_sort: IssuerSort | None
 
 
 @get("/scenarios", operation_id="listGrantedScenarios", summary="What this venue may ask, and for what",
@@ -118,8 +125,10 @@ async def verify(
     `expired`, `already_used`, `revoked` and the like are answers, not errors; only 503 means: ask again.
     """
     verdict = await wallet.verifier.verify(device, data.code, UseId(data.use_id))
-    beside = [BesideView(one.outcome, one.kind_code, one.fields) for one in verdict.beside]
-    return VerdictView(verdict.outcome, verdict.scenario_code, verdict.kind_code, verdict.fields, beside)
+    beside = [BesideView(one.outcome, one.kind_code, one.fields, one.issuer_sort) for one in verdict.beside]
+    return VerdictView(
+        verdict.outcome, verdict.scenario_code, verdict.kind_code, verdict.fields, beside, verdict.issuer_sort
+    )
 
 
 @post("/asks", operation_id="ask", summary="Ask a resident for a certificate", status_code=201,
@@ -142,7 +151,10 @@ async def read_ask(
     """Waiting, answered, declined or expired. Any device of the venue that asked may read it, no other."""
     heard = await wallet.asker.read(device, AskId(ask_id))
     fields: dict[str, Value] = heard.fields
-    return AnswerView(heard.progress, heard.scenario_code, heard.expires_at, heard.answered_at, heard.kind_code, fields)
+    return AnswerView(
+        heard.progress, heard.scenario_code, heard.expires_at, heard.answered_at, heard.kind_code, fields,
+        heard.issuer_sort,
+    )  # fmt: skip
 
 
 HANDLERS: Handlers = {Audience.VENUE: [list_granted, verify, ask, read_ask]}

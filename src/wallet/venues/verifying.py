@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from kernel.clock import Clock
 from kernel.db import Connection, Database
-from kernel.grouping import Group
-from kernel.ids import UseId
+from kernel.grouping import Group, TooManyWaiting
+from kernel.ids import UseId, VenueId
 from kernel.principal import VenueDevice
 from kernel.redis import Redis
 from notifications.outbox import Outbox
@@ -30,6 +30,7 @@ from wallet.model import (
     ACCEPTED_AFTER_SHOWN,
     REPLAYED_FOR,
     Device,
+    IssuerSort,
     Outcome,
     Use,
     Value,
@@ -64,6 +65,8 @@ from wallet.venues.terms import (
 )
 
 SCANS_TOGETHER_MAX = 256
+TURNS_MAX = 8
+"""How often a scan waits for its group again behind scans of the same code by venues that are over their quota."""
 NOT_OURS = Verdict(Outcome.NOT_OURS)
 WRONG_SCENARIO = Verdict(Outcome.WRONG_SCENARIO)
 OUTSIDE_HOURS = Verdict(Outcome.OUTSIDE_HOURS)
@@ -73,11 +76,12 @@ ALREADY_USED = Verdict(Outcome.ALREADY_USED)
 
 
 class Redeemed(Struct, frozen=True):
-    """The records of a code that is spent, and the values that left. `by` is its scan, None if that was earlier."""
+    """The records of a code that is spent, and what left. `by` is its scan, None if that was earlier."""
 
     by: Scan | None
     uses: list[Use]
     values: list[dict[str, Value]]
+    sorts: list[IssuerSort | None]
 
 
 class Verifier:
@@ -112,7 +116,7 @@ class Verifier:
         self._open_offline = open_offline
         self._judge_foreign = judge_foreign
         self._accepted_for = shown_for + ACCEPTED_AFTER_SHOWN
-        self._group: Group[Scan, Verdict] = Group(
+        self._group: Group[Scan, Verdict | None] = Group(
             db, self._redeem, size_max=SCANS_TOGETHER_MAX, sort_key=_order_of, retry_safe=True
         )
 
@@ -134,7 +138,7 @@ class Verifier:
         else:
             opened = await self._open(text)
         scan = opened if isinstance(opened, Verdict) else self._scan(opened, device, use_id, now)
-        return scan if isinstance(scan, Verdict) else await self._group.submit(scan)
+        return scan if isinstance(scan, Verdict) else await self._redeemed(scan)
 
     async def _open(self, text: str) -> Opened | Verdict:
         """What an online code is bound to."""
@@ -168,8 +172,22 @@ class Verifier:
                 barred = OUTSIDE_HOURS
         return Scan(opened, code.person_id, parts, device, scenario, use_id, now, quota, barred)
 
-    async def _redeem(self, conn: Connection, scans: list[Scan]) -> list[Verdict]:
-        """The verdicts of scans that wait together, in order; runs inside their one transaction."""
+    async def _redeemed(self, scan: Scan) -> Verdict:
+        """The verdict on a scan; where another venue's came first that was over its quota, it waits once more.
+
+        Raises TooManyWaiting where that happens TURNS_MAX times.
+        """
+        for _ in range(TURNS_MAX):
+            verdict = await self._group.submit(scan)
+            if verdict is not None:
+                return verdict
+        raise TooManyWaiting("others who are over their quota scan the same code")
+
+    async def _redeem(self, conn: Connection, scans: list[Scan]) -> list[Verdict | None]:
+        """The verdicts of scans that wait together, in order; runs inside their one transaction.
+
+        None for one that was not looked at, because a scan of its code by a venue that is over its quota came first.
+        """
         first: dict[bytes, Scan] = {}
         for scan in scans:
             if scan.barred is None:
@@ -197,12 +215,7 @@ class Verifier:
         done = len(known)
         if done < len(scans):
             known |= await self._recorded(conn, scans, known)
-        return [
-            OVER_QUOTA
-            if scan.code_hash in over and scan.code_hash not in known
-            else self._verdict(scan, known.get(scan.code_hash))
-            for scan in scans
-        ]
+        return [self._verdict(scan, known.get(scan.code_hash), over=over.get(scan.code_hash)) for scan in scans]
 
     def _judged(self, scan: Scan, sealed: Mapping[Key, Sealed]) -> list[Outcome] | None:
         """How each certificate stands; None where nothing of a person is touched."""
@@ -223,18 +236,18 @@ class Verifier:
             outcomes.append(outcome)
         return outcomes
 
-    async def _counted(self, conn: Connection, scans: list[Scan]) -> tuple[list[Scan], set[bytes]]:
-        """Of these, what was counted against a quota now, and what is more than its venue's quota leaves today.
+    async def _counted(self, conn: Connection, scans: list[Scan]) -> tuple[list[Scan], dict[bytes, VenueId]]:
+        """Of these, what was counted against a quota now; and codes that are more than a quota leaves today, and whose.
 
         Neither holds what was answered before, as far as that is known yet.
         """
         counted = [scan for scan in scans if scan.quota is not None]
         if not counted:
-            return [], set()
+            return [], {}
         known = await queries.select_uses(conn, [(scan.person_id, scan.code_hash) for scan in counted])
         fresh = [scan for scan in counted if scan.code_hash not in known]
         places = await taken_over(self._take_quota, conn, [_look_of(scan) for scan in fresh])
-        over = {fresh[place].code_hash for place in places}
+        over = {fresh[place].code_hash: fresh[place].device.venue.venue_id for place in places}
         return [scan for scan in fresh if scan.code_hash not in over], over
 
     def _drafted(
@@ -272,7 +285,14 @@ class Verifier:
             )
             for part, outcome, left in zip(scan.parts, outcomes, values, strict=True)
         ]
-        return Redeemed(scan, uses, values)
+        return Redeemed(scan, uses, values, self._sorts(scan, uses, sealed))
+
+    def _sorts(self, scan: Scan, uses: list[Use], sealed: Mapping[Key, Sealed]) -> list[IssuerSort | None]:
+        """What sorts of issuers the certificates of a scan are from; told like the values, with a yes alone."""
+        is_good, issuers = _outcome_of(uses) is Outcome.VALID, self._catalogue().issuers
+        found = [sealed.get((scan.person_id, use.certificate_id)) if is_good else None for use in uses]
+        known = [None if one is None else issuers.get(one.issuer_code) for one in found]
+        return [None if issuer is None else issuer.sort for issuer in known]
 
     def _values(
         self, scan: Scan, part: Part, names: tuple[str, ...], sealed: Mapping[Key, Sealed], at: datetime
@@ -307,7 +327,12 @@ class Verifier:
         again = [scan for scan in scans if (use := uses.get(scan.code_hash)) is not None and scan.heard(use)]
         sealed = await queries.select_standings_and_attributes(conn, _keys_of(again)) if again else {}
         recorded = {
-            code_hash: Redeemed(None, [uses[part.code_hash] for part in scan.parts], [{} for _ in scan.parts])
+            code_hash: Redeemed(
+                None,
+                [uses[part.code_hash] for part in scan.parts],
+                [{} for _ in scan.parts],
+                [None for _ in scan.parts],
+            )
             for code_hash, scan in asked.items()
             if code_hash in uses
         }
@@ -317,19 +342,23 @@ class Verifier:
                 self._values(scan, part, use.fields, sealed, use.used_at)
                 for part, use in zip(scan.parts, look, strict=True)
             ]
-            recorded[scan.code_hash] = Redeemed(None, look, values)
+            recorded[scan.code_hash] = Redeemed(None, look, values, self._sorts(scan, look, sealed))
         return recorded
 
-    def _verdict(self, scan: Scan, known: Redeemed | None) -> Verdict:
+    def _verdict(self, scan: Scan, known: Redeemed | None, *, over: VenueId | None) -> Verdict | None:
+        """What a scan hears; `over` is the venue, if any, whose quota the first scan of this code was more than."""
         if known is None:
+            if scan.barred is None and over is not None:
+                return OVER_QUOTA if scan.device.venue.venue_id == over else None
             return scan.barred or NOT_OURS
         if scan is not known.by and not scan.heard(known.uses[0]):
             return scan.barred or ALREADY_USED
-        code, uses, values = scan.opened.code, known.uses, known.values
+        code, uses, values, sorts = scan.opened.code, known.uses, known.values, known.sorts
         beside = tuple(
-            VerdictBeside(use.outcome, use.kind_code, left) for use, left in zip(uses[1:], values[1:], strict=True)
+            VerdictBeside(use.outcome, use.kind_code, left, sort)
+            for use, left, sort in zip(uses[1:], values[1:], sorts[1:], strict=True)
         )
-        return Verdict(_outcome_of(uses), code.kind_code, code.scenario_code, values[0], beside)
+        return Verdict(_outcome_of(uses), code.kind_code, code.scenario_code, values[0], beside, sorts[0])
 
 
 def _outcome_of(uses: list[Use]) -> Outcome:

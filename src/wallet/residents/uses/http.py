@@ -22,9 +22,9 @@ from kernel.problems import refuses
 from wallet.errors import CursorRefused
 from wallet.forms import KIND_CODE, SCENARIO_CODE
 from wallet.model import Outcome, Route
+from wallet.paging import CURSOR_MAX, PAGE_MAX
 from wallet.parts import Wallet
 from wallet.queries import Wanted
-from wallet.residents.uses import listing
 from wallet.residents.uses.exporting import as_csv, as_json
 from wallet.residents.uses.views import UsesView, UseView
 
@@ -82,9 +82,9 @@ async def list_uses(
     until: Until = None,
     as_agent: AsAgent = False,
     cursor: Annotated[
-        str | None, QueryParameter(max_length=listing.CURSOR_MAX, description="`next_cursor` of the page before.")
+        str | None, QueryParameter(max_length=CURSOR_MAX, description="`next_cursor` of the page before.")
     ] = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=listing.PAGE_MAX)] = 20,
+    limit: Annotated[int, QueryParameter(ge=1, le=PAGE_MAX)] = 20,
 ) -> UsesView:
     """Every look at a certificate of yours, newest first, with the fields that left, and who showed it if not you."""
     wanted = _wanted(certificate_id, kind_code, venue_id, scenario_code, route, outcome, since, until)

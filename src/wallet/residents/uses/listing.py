@@ -1,29 +1,19 @@
 """A resident sees who saw which of their fields, when and for what, and what they showed for others."""
 
-import base64
-import binascii
-from datetime import UTC, datetime, timedelta
-
 from msgspec import Struct
 
 from kernel.db import Connection, Database
 from kernel.ids import PersonId
 from wallet import queries
-from wallet.errors import CursorRefused
 from wallet.family import queries as mandates
 from wallet.family.acting import Acting
 from wallet.mandates import Mandate
 from wallet.model import Use
-from wallet.queries import Place, Wanted
+from wallet.paging import cursor_after, read_cursor
+from wallet.queries import Wanted
 
-PAGE_MAX = 100
-CURSOR_MAX = 64
 HOLDERS_MAX = 1_000
 """More than anybody ever holds mandates for."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_MOMENT_BYTES = 8
-_HASH_BYTES = 32
 EVERYTHING = Wanted()
 
 
@@ -51,7 +41,7 @@ class Ledger:
 
     async def list_uses(self, person_id: PersonId, wanted: Wanted, *, cursor: str | None, limit: int) -> Page:
         """One page of the looks at a person's certificates. Raises CursorRefused."""
-        before = None if cursor is None else _read_cursor(cursor)
+        before = None if cursor is None else read_cursor(cursor)
         async with self._db.connection() as conn:
             found = await queries.select_uses_of_person(conn, person_id, wanted, before=before, limit=limit + 1)
             listed = await self._with_mandates(conn, found[:limit], is_agent=False)
@@ -59,7 +49,7 @@ class Ledger:
 
     async def list_acted(self, agent: PersonId, wanted: Wanted, *, cursor: str | None, limit: int) -> Page:
         """One page of what a person showed for others under mandates. Raises CursorRefused."""
-        before = None if cursor is None else _read_cursor(cursor)
+        before = None if cursor is None else read_cursor(cursor)
         async with self._db.connection() as conn:
             holders = sorted({key[0] for key in await mandates.select_mandates_held(conn, agent, limit=HOLDERS_MAX)})
             found = await queries.select_uses_by_agent(conn, agent, holders, wanted, before=before, limit=limit + 1)
@@ -94,19 +84,5 @@ class Ledger:
 
 
 def _page(listed: list[Listed], *, has_more: bool) -> Page:
-    return Page(listed, _cursor_after(listed[-1].use) if has_more else None)
-
-
-def _cursor_after(use: Use) -> str:
-    microseconds = (use.used_at - _EPOCH) // _MICROSECOND
-    return base64.urlsafe_b64encode(microseconds.to_bytes(_MOMENT_BYTES, "big") + use.code_hash).decode().rstrip("=")
-
-
-def _read_cursor(text: str) -> Place:
-    try:
-        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        if len(raw) != _MOMENT_BYTES + _HASH_BYTES:
-            raise CursorRefused
-        return _EPOCH + int.from_bytes(raw[:_MOMENT_BYTES], "big") * _MICROSECOND, raw[_MOMENT_BYTES:]
-    except (binascii.Error, ValueError, OverflowError):
-        raise CursorRefused from None
+    last = listed[-1].use if has_more else None
+    return Page(listed, None if last is None else cursor_after((last.used_at, last.code_hash)))
