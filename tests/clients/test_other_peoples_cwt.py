@@ -25,8 +25,11 @@ from tests.builders_offline import (
 from tests.clients.own_environment import answer, python_environment
 
 FOLDER = Path(__file__).parent / "cwt"
-NOW = int(time.time())
-"""That library asks the clock itself, and bears a minute of skew."""
+
+
+def at() -> int:
+    """Now: that library asks the clock itself, and bears a minute of skew."""
+    return int(time.time())
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +49,8 @@ def as_json(signer: LocalSigner) -> dict[str, Any]:
 
 
 def now(of: Claims, lives: int = 250) -> Claims:
-    return of._replace(issued_at=NOW - 5, expires_at=NOW - 5 + lives)
+    issued_at = at() - 5
+    return of._replace(issued_at=issued_at, expires_at=issued_at + lives)
 
 
 def expected(of: Claims, holder: LocalSigner | None = None) -> dict[str, Any]:
@@ -83,15 +87,16 @@ def test_a_live_code_says_to_cwt_what_we_signed(python: Path, signer: LocalSigne
 def test_a_pre_issued_code_and_the_phones_signature_hold_for_cwt(python: Path, phone: LocalSigner) -> None:
     of = now(claims(holder=phone), 3600)
     cwt = offline_code.sign(of, ISSUER)
-    good, strange = (offline_code.present(cwt, holder, NOW) for holder in (phone, STRANGER))
+    shown_at = at()
+    good, strange = (offline_code.present(cwt, holder, shown_at) for holder in (phone, STRANGER))
     answers = ask(python, ISSUER, good, strange)
-    assert answers[0] == {"said": {"claims": expected(of, phone), "shown_at": NOW}}
+    assert answers[0] == {"said": {"claims": expected(of, phone), "shown_at": shown_at}}
     assert list(answers[1]) == ["refused"]
 
 
 def test_what_was_changed_or_has_expired_or_a_stranger_signed_is_refused_by_cwt_too(python: Path) -> None:
     good = unframed(live(now(claims())))
     changed = [framed(good[:at] + bytes((good[at] ^ 1,)) + good[at + 1 :]) for at in range(20, len(good), 40)]
-    expired = live(claims(issued_at=NOW - 400, expires_at=NOW - 150))
+    expired = live(claims(issued_at=at() - 400, expires_at=at() - 150))
     answers = ask(python, ISSUER, framed(good), expired, live(now(claims()), STRANGER), *changed)
     assert [list(each) for each in answers] == [["said"], *[["refused"]] * (len(changed) + 2)]

@@ -124,6 +124,7 @@ def _result(bench: _Bench, turns: _Turns, again: Sequence[Outcome]) -> Result:
         ours=round(1 / ours, 1),
         yardstick=round(1 / bare, 1),
         ratio=round(bare / ours, 4),
+        ratio_of_medians=round(statistics.median(turns.bare) / statistics.median(turns.ours), 4),
         unit="codes per CPU-second of one thread; the yardstick checks the signature alone",
         p50_ms=round(statistics.median(latencies) * 1e3, 4),
         p99_ms=round(statistics.quantiles(latencies, n=100)[98] * 1e3, 4),

@@ -60,8 +60,9 @@ class Preparer:
 
     async def findings_of(self, venue_id: VenueId, *, after: UUID | None, limit: int) -> list[Finding]:
         """The same for an operator, of any venue. Raises VenueNotFound."""
-        if venue_id not in self._catalogue().venues:
-            raise VenueNotFound
+        async with self._db.connection() as conn:
+            if not await queries.is_venue(conn, venue_id):
+                raise VenueNotFound
         return await self._findings(venue_id, after, limit)
 
     async def _findings(self, venue_id: VenueId, after: UUID | None, limit: int) -> list[Finding]:

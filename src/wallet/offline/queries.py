@@ -100,6 +100,18 @@ async def insert_findings(conn: Connection, findings: Sequence[Finding]) -> None
     await _INSERT_FINDINGS.fetch(conn, rows)
 
 
+async def is_venue(conn: Connection, venue_id: VenueId) -> bool:
+    return bool(
+        await conn.fetchval(
+            """
+            -- wallet.is_venue
+            SELECT TRUE FROM wallet.venue WHERE venue_id = $1
+            """,
+            venue_id,
+        )
+    )
+
+
 async def select_findings(
     conn: Connection, venue_id: VenueId, *, after: UUID | None, before: datetime, limit: int
 ) -> list[Finding]:
