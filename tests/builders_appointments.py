@@ -8,9 +8,11 @@ from litestar import Litestar
 from litestar.di import Provide
 from litestar.types import Receive, Scope, Send
 
+from appointments.acting import Mandates
 from appointments.http import HANDLERS
 from appointments.model import (
     Desk,
+    Lane,
     Office,
     Opening,
     Service,
@@ -21,6 +23,7 @@ from appointments.model import (
 )
 from appointments.offices import offering
 from appointments.parts import Appointments
+from appointments.rush.gate import Gate
 from kernel import problems
 from kernel.audience import Signed, router_of
 from kernel.clock import Clock, StoppedClock
@@ -38,6 +41,7 @@ from kernel.ids import (
     StaffId,
 )
 from kernel.limits import Limits
+from kernel.people import People
 from kernel.principal import Audience, Principal, Resident, Staff
 from kernel.redis import Redis
 from kernel.sealing import Keys
@@ -83,11 +87,15 @@ async def a_slot(
     service: str = "passport",
     office: str = "xuhui",
     district: str = "310104",
+    lane: Lane = Lane.NORMAL,
+    opens_at: datetime | None = None,
+    closes_at: datetime | None = None,
 ) -> SlotId:
     office_id, service_id = await an_office(db, office, district=district), await a_service(db, service)
     slot = Slot(
-        slot_id=slot_id_of(office_id, service_id, starts_at), office_id=office_id, service_id=service_id,
-        district=district, starts_at=starts_at, ends_at=starts_at + lasts, places=places,
+        slot_id=slot_id_of(office_id, service_id, starts_at, lane), office_id=office_id, service_id=service_id,
+        district=district, starts_at=starts_at, ends_at=starts_at + lasts, places=places, lane=lane,
+        opens_at=opens_at, closes_at=closes_at,
     )  # fmt: skip
     await offering.offer(db, [slot])
     return slot.slot_id
@@ -98,10 +106,20 @@ def a_desk(office_id: OfficeId, service_id: ServiceId, *, places: int = 2, weekd
     return Desk(office_id=office_id, service_id=service_id, slot_minutes=30, places=places, openings=openings)
 
 
-async def open_appointments(db: Database, clock: Clock, keys: Keys, redis: Redis | None = None) -> Appointments:
+async def open_appointments(
+    db: Database, clock: Clock, keys: Keys, redis: Redis | None = None, mandates: Mandates | None = None
+) -> Appointments:
     """Those of one process; with `redis`, it counts what people change together with the others."""
     limits = Limits(redis, clock, subject_key=keys.derived("kernel.limits"))
-    return await Appointments.open(db, clock, Outbox(keys), limits)
+    gate = Gate(db, redis, clock, keys, limits, chance=lambda: 0.5)
+    return await Appointments.open(
+        db, clock, Outbox(keys), limits, gate=gate, keys=keys, people=people_of(keys), mandates=mandates,
+        public_origin="https://city.example",
+    )  # fmt: skip
+
+
+def people_of(keys: Keys) -> People:
+    return People(keys.sealer("kernel.person"), keys.digester("kernel.id_number"))
 
 
 async def messages(db: Database, template: str) -> int:
@@ -111,42 +129,106 @@ async def messages(db: Database, template: str) -> int:
     )
 
 
-async def disagreements(db: Database) -> list[tuple[str, object]]:
-    """Everything that must never be: what places and bookings say of each other, and people booked twice."""
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""For `disagreements` where nothing is held, or nobody cares whether what is held still stands."""
+
+
+async def disagreements(db: Database, *, now: datetime = NEVER) -> list[tuple[str, object]]:
+    """Everything that must never be: what places, holds, offers and bookings say of each other, and people booked
+    twice. `now` tells a hold that stands from one whose minutes are over."""
     wrong: list[tuple[str, object]] = []
-    for rule, statement in (
-        (
-            "a booking without its place",
-            """SELECT b.booking_id FROM appointments.booking b LEFT JOIN appointments.place p
-                 ON (p.slot_id, p.seq, p.person_id, p.booking_id) = (b.slot_id, b.seq, b.person_id, b.booking_id)
-                WHERE b.stage <> 'cancelled' AND p.seq IS NULL""",
-        ),
-        (
-            "a taken place without its booking",
-            """SELECT p.slot_id FROM appointments.place p LEFT JOIN appointments.booking b
-                 ON (p.slot_id, p.seq, p.person_id, p.booking_id) = (b.slot_id, b.seq, b.person_id, b.booking_id)
-                WHERE p.booking_id IS NOT NULL AND (b.seq IS NULL OR b.stage = 'cancelled')""",
-        ),
-        (
-            "more or fewer places than the slot has",
-            """SELECT s.slot_id FROM appointments.slot s LEFT JOIN appointments.place p USING (slot_id)
-                GROUP BY s.slot_id, s.places HAVING count(p.seq) <> s.places""",
-        ),
-        (
-            "a person booked twice at one time, or twice for one service",
-            """SELECT a.person_id FROM appointments.booking a JOIN appointments.booking b USING (person_id)
-                WHERE a.booking_id < b.booking_id AND a.stage = 'booked' AND b.stage = 'booked'
-                  AND (a.service_id = b.service_id OR (a.starts_at < b.ends_at AND b.starts_at < a.ends_at))""",
-        ),
-        (
-            "a booking without exactly one confirmation",
-            """SELECT b.booking_id FROM appointments.booking b LEFT JOIN notifications.message m
-                 ON m.key = 'booking_confirmed/' || b.person_id || '/' || b.booking_id || '/1'
-                GROUP BY b.person_id, b.booking_id HAVING count(m.key) <> 1""",
-        ),
-    ):
+    for rule, statement in DISAGREEMENTS:
         wrong += [(rule, row[0]) for row in await db.fetch(statement)]
+    for rule, statement in DISAGREEMENTS_ABOUT_HOLDS:
+        wrong += [(rule, row[0]) for row in await db.fetch(statement, now)]
     return wrong
+
+
+DISAGREEMENTS = (
+    (
+        "a booking without its place",
+        """SELECT b.booking_id FROM appointments.booking b LEFT JOIN appointments.place p
+             ON (p.slot_id, p.seq, p.person_id, p.booking_id) = (b.slot_id, b.seq, b.person_id, b.booking_id)
+                AND p.hold_until IS NULL
+            WHERE b.stage <> 'cancelled' AND p.seq IS NULL""",
+    ),
+    (
+        "a taken place without its booking",
+        """SELECT p.slot_id FROM appointments.place p LEFT JOIN appointments.booking b
+             ON (p.slot_id, p.seq, p.person_id, p.booking_id) = (b.slot_id, b.seq, b.person_id, b.booking_id)
+            WHERE p.booking_id IS NOT NULL AND p.hold_until IS NULL AND (b.seq IS NULL OR b.stage = 'cancelled')""",
+    ),
+    (
+        "more or fewer places than the slot has",
+        """SELECT s.slot_id FROM appointments.slot s LEFT JOIN appointments.place p USING (slot_id)
+            GROUP BY s.slot_id, s.places HAVING count(p.seq) <> s.places""",
+    ),
+    (
+        "a booking made in a slot that was withdrawn",
+        """SELECT b.booking_id FROM appointments.booking b JOIN appointments.slot s USING (slot_id)
+            WHERE b.stage = 'booked'
+              AND s.withdrawn_at < CASE b.version WHEN 1 THEN b.booked_at ELSE b.changed_at END""",
+    ),
+    (
+        "a free place in a slot that was withdrawn",
+        """SELECT s.slot_id FROM appointments.slot s JOIN appointments.place p USING (slot_id)
+            WHERE s.withdrawn_at IS NOT NULL AND p.booking_id IS NULL""",
+    ),
+    (
+        "a person booked twice at one time, or twice for one service",
+        """SELECT a.person_id FROM appointments.booking a JOIN appointments.booking b USING (person_id)
+            WHERE a.booking_id < b.booking_id AND a.stage = 'booked' AND b.stage = 'booked'
+              AND (a.service_id = b.service_id OR (a.starts_at < b.ends_at AND b.starts_at < a.ends_at))""",
+    ),
+    (
+        "a booking without exactly one confirmation",
+        """SELECT b.booking_id FROM appointments.booking b LEFT JOIN notifications.message m
+             ON m.key = 'booking_confirmed/' || b.person_id || '/' || b.booking_id || '/1'
+            GROUP BY b.person_id, b.booking_id HAVING count(m.key) <> 1""",
+    ),
+    (
+        "a confirmation of no booking",
+        """SELECT m.key FROM notifications.message m LEFT JOIN appointments.booking b
+             ON m.key = 'booking_confirmed/' || b.person_id || '/' || b.booking_id || '/1'
+            WHERE m.template = 'booking_confirmed' AND b.booking_id IS NULL""",
+    ),
+    (
+        "an offer that its person was not told of",
+        """SELECT w.waiting_id FROM appointments.waiting w LEFT JOIN notifications.message m
+             ON m.key = 'waiting_offer/' || w.person_id || '/' || w.booking_id
+            WHERE w.stage = 'offered' AND m.key IS NULL""",
+    ),
+)
+# A held place of a slot that was withdrawn is gone, and who holds it is told when they confirm it.
+DISAGREEMENTS_ABOUT_HOLDS = (
+    (
+        "a held place that nobody knows to hold",
+        """SELECT p.slot_id FROM appointments.place p LEFT JOIN appointments.hold h
+             ON (h.slot_id, h.seq, h.person_id, h.booking_id) = (p.slot_id, p.seq, p.person_id, p.booking_id)
+            WHERE p.hold_until >= $1 AND h.seq IS NULL""",
+    ),
+    (
+        "a hold without its place",
+        """SELECT h.booking_id FROM appointments.hold h LEFT JOIN appointments.place p
+             ON (p.slot_id, p.seq, p.person_id, p.booking_id) = (h.slot_id, h.seq, h.person_id, h.booking_id)
+                AND p.hold_until >= $1
+            JOIN appointments.slot s ON s.slot_id = h.slot_id
+            WHERE h.hold_until >= $1 AND p.seq IS NULL AND s.withdrawn_at IS NULL""",
+    ),
+    (
+        "a person who holds two places of one service",
+        """SELECT p.person_id FROM appointments.place p JOIN appointments.slot s USING (slot_id)
+            WHERE p.hold_until >= $1 GROUP BY p.person_id, s.service_id HAVING count(*) > 1""",
+    ),
+    (
+        "an offer without its place",
+        """SELECT w.waiting_id FROM appointments.waiting w LEFT JOIN appointments.place p
+             ON (p.slot_id, p.seq, p.person_id, p.booking_id) = (w.slot_id, w.seq, w.person_id, w.booking_id)
+                AND (p.hold_until >= $1 OR p.hold_until IS NULL)
+            JOIN appointments.slot s ON s.slot_id = w.slot_id
+            WHERE w.stage = 'offered' AND w.offered_until >= $1 AND p.seq IS NULL AND s.withdrawn_at IS NULL""",
+    ),
+)
 
 
 async def remind_everybody(appointments: Appointments) -> int:

@@ -208,7 +208,7 @@ async def a_department(db: Database, slug: str = "parks") -> DepartmentId:
 async def a_staff_member(
     entrance: Entrance, phone: str, role: StaffRole, department_id: DepartmentId | None = None
 ) -> StaffMember:
-    office_id = OfficeId(uuid4()) if role is StaffRole.DESK else None
+    office_id = OfficeId(uuid4()) if role in (StaffRole.DESK, StaffRole.SUPERVISOR) else None
     member = StaffMember(StaffId(uuid4()), role, department_id, office_id)
     async with entrance.db.transaction() as conn:
         await staffing.put_staff(conn, entrance.keys, member, name="褚文清", phone=Phone(phone))

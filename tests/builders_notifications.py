@@ -17,7 +17,7 @@ from notifications.channels.provider import Accepted, RawReceipt, Refused, Sms, 
 from notifications.model import Reading
 from notifications.outbox import Owed, ToNobody, ToPhone
 from notifications.parts import Notifications
-from notifications.templates import Template
+from notifications.template import Template
 
 PHONE = "+8613800138000"
 
@@ -40,6 +40,15 @@ VALUES = {
     "other": "王＊＊",
     "until": "2031-03-04",
     "basis": "granted",
+    "reason": "系统升级",
+    "ends": "2026-03-05T09:30:00+08:00",
+    "verdict": "waived",
+    "strikes": "2",
+    "most": "3",
+    "number": "A012",
+    "ahead": "3",
+    "outcome": "done",
+    "note": "证件可邮寄",
 }
 
 

@@ -4,7 +4,8 @@ from msgspec.structs import replace
 
 from appointments import changing, queries
 from appointments.errors import CancellationClosed, NotBooked
-from appointments.model import Booking, Stage
+from appointments.freeing import give_back
+from appointments.model import Booking, EndedBy, Stage
 from appointments.sold_out import SoldOut
 from appointments.telling import Telling
 from kernel.clock import Clock
@@ -41,8 +42,11 @@ async def _cancel_as_seen(db: Database, clock: Clock, telling: Telling, seen: Bo
     async with db.transaction() as conn:
         if not await changing.lock_as_seen(conn, seen):
             return None
-        await queries.free_place(conn, seen)
+        await give_back(
+            conn, telling, seen.slot_id, seen.seq, service_id=seen.service_id,
+            person_id=seen.person_id, booking_id=seen.booking_id, now=now,
+        )  # fmt: skip
         await queries.mark_cancelled(conn, (seen.person_id, seen.booking_id), now=now)
-        cancelled = replace(seen, stage=Stage.CANCELLED, changed_at=now)
+        cancelled = replace(seen, stage=Stage.CANCELLED, changed_at=now, ended_by=EndedBy.PERSON)
         await telling.cancelled(conn, cancelled, now=now)
     return cancelled

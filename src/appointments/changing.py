@@ -1,11 +1,12 @@
 """What cancelling and rescheduling share: a booking that may be moving under our hands."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Final, TypeVar
 
 from appointments import queries
 from appointments.errors import BookingNotFound
-from appointments.model import Booking
+from appointments.model import Booking, Seq, Slot
 from appointments.queries import BookingKey
 from kernel.db import Connection, Database
 from kernel.errors import PartAway
@@ -38,6 +39,14 @@ async def read(db: Database, key: BookingKey) -> Booking:
     if key not in found:
         raise BookingNotFound
     return found[key]
+
+
+async def one_place(conn: Connection, slot: Slot, *, now: datetime) -> Seq | None:
+    """A free place of the slot, locked; None if it is full. It may wait for those others are taking."""
+    places = await queries.claim_places(conn, slot.slot_id, 1, now=now)
+    if not places:
+        places = await queries.recheck_places(conn, slot.slot_id, 1, now=now)
+    return places[0] if places else None
 
 
 async def lock_as_seen(conn: Connection, seen: Booking) -> bool:

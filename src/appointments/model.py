@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from hashlib import sha256
-from typing import Annotated, Final, NewType
+from typing import Annotated, Any, Final, NewType
 from uuid import UUID, uuid5
 
 import msgspec
@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from kernel.clock import SHANGHAI, in_shanghai
 from kernel.ids import BUCKETS, BookingId, OfficeId, PersonId, ServiceId, SlotId
+from kernel.plain_text import ONE_LINE
 
 Seq = NewType("Seq", int)
 """The number of a place within its slot, from 1."""
@@ -20,9 +21,15 @@ CANCEL_BEFORE: Final = timedelta(hours=2)
 SECOND_THOUGHTS: Final = timedelta(minutes=15)
 """Whoever books within CANCEL_BEFORE of the hour can still take it back for this long."""
 REMIND_BEFORE: Final = timedelta(hours=24)
-REMIND_LATE_BEFORE: Final = timedelta(hours=2)
+REMIND_SOON_BEFORE: Final = timedelta(hours=2)
 REMIND_APART: Final = timedelta(hours=1)
-"""No reminder comes sooner than this after the booking itself was confirmed."""
+"""No reminder comes sooner than this after the booking itself was confirmed, or after the reminder before it."""
+ASK_HOUR: Final = 10
+"""After a visit people are asked how it was at this hour of the next morning, Shanghai time."""
+ASK_FOR: Final = timedelta(days=7)
+"""How long is waited for a visit to be noted as over before nobody is asked any more."""
+NOON_HOUR: Final = 12
+EVENING_HOUR: Final = 18
 
 _NAMES: Final = UUID("5d0b7f0e-8b4c-5e51-9a4f-3f6d2c1e7a90")
 _VERSION: Final = 0x8 << 76
@@ -35,14 +42,90 @@ class Stage(StrEnum):
     BOOKED = "booked"
     CANCELLED = "cancelled"
     CHECKED_IN = "checked_in"
+    SERVED = "served"
     MISSED = "missed"
 
 
 class Due(StrEnum):
-    """What a booking still has before it: a reminder, then the end of its day."""
+    """What a booking still has before it: reminders, then the end of its day; after a visit, how it was."""
 
     REMIND = "remind"
+    REMIND_SOON = "remind_soon"
     CLOSE = "close"
+    ASK = "ask"
+
+
+class Lane(StrEnum):
+    """How a service is done (办理方式): by appointment, beyond the ordinary hours, urgently, or for who needs help."""
+
+    NORMAL = "normal"
+    """预约办"""
+    DEFERRED = "deferred"
+    """延期办: at hours beyond the ordinary ones."""
+    URGENT = "urgent"
+    """加急办: with a stated reason."""
+    SPECIAL = "special"
+    """特殊办: for the elderly and the disabled."""
+
+
+class Channel(StrEnum):
+    """Where a booking came from."""
+
+    APP = "app"
+    MINI = "mini"
+    DESK = "desk"
+    WAITING_LIST = "waiting_list"
+    MOVED_BY_OFFICE = "moved_by_office"
+
+
+class EndedBy(StrEnum):
+    """Who ended a booking that nobody came for."""
+
+    PERSON = "person"
+    OFFICE = "office"
+    CLOCK = "clock"
+
+
+class ServiceSort(StrEnum):
+    """What a slot of a service is: an hour at a counter, a trip (班次), a sitting of an exam (考场)."""
+
+    COUNTER = "counter"
+    TRIP = "trip"
+    SITTING = "sitting"
+
+
+class DayPart(IntEnum):
+    """The part of the Shanghai day a slot begins in: before 12:00, before 18:00, later."""
+
+    MORNING = 0
+    AFTERNOON = 1
+    EVENING = 2
+
+
+class QuestionSort(StrEnum):
+    TEXT = "text"
+    NUMBER = "number"
+    YES_NO = "yes_no"
+    CHOICE = "choice"
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """One of the answers a question offers."""
+
+    code: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,31}$(?!\n)")]
+    label_zh: Annotated[str, Meta(min_length=1, max_length=80, pattern=ONE_LINE)]
+    label_en: Annotated[str, Meta(min_length=1, max_length=160, pattern=ONE_LINE)]
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What a service asks whoever books it. `choices` are those of a CHOICE, and none of another sort."""
+
+    code: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,31}$(?!\n)")]
+    label_zh: Annotated[str, Meta(min_length=1, max_length=80, pattern=ONE_LINE)]
+    label_en: Annotated[str, Meta(min_length=1, max_length=160, pattern=ONE_LINE)]
+    sort: QuestionSort
+    is_required: bool = True
+    choices: Annotated[tuple[Choice, ...], Meta(max_length=20)] = ()
 
 
 class Opening(msgspec.Struct, frozen=True, order=True):
@@ -63,6 +146,9 @@ class Office(msgspec.Struct, frozen=True, kw_only=True):
     district: str
     address: str
     phone: str
+    latitude: float | None = None
+    longitude: float | None = None
+    """Degrees, WGS 84; both or neither."""
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +161,20 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     name_en: str
     bring_zh: str
     bring_en: str
+    sort: ServiceSort = ServiceSort.COUNTER
+    questions: tuple[Question, ...] = ()
+    lead_minutes: int = 0
+    """Booking ends so long before a slot begins."""
+    horizon_days: int = 14
+    """Today and this many days after it can be booked;"""
+    release_minute: int = 0
+    """the furthest of them from this minute of today on (Shanghai): "two weeks ahead at 08:00" is 14 and 480."""
+    cancel_minutes: int = 120
+    """Cancelling and moving end so long before the slot begins."""
+    is_gated: bool = False
+    """Whether its releases stand behind the gate (`appointments.rush`)."""
+    is_for_others: bool = True
+    """Whether it can be booked for somebody else under a mandate."""
 
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,10 +186,19 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     places: int
     openings: tuple[Opening, ...]
     offered_until: date | None = None
+    lanes: dict[Lane, int] = {}
+    """Places beside the normal ones in each slot, by lane."""
+    open_on_holidays: bool = False
+    rules_version: int = 1
+    """Counts the changes of its hours and rules: slots are made again for a version that was not yet planned."""
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True):
-    """An hour at a desk. It never changes: another hour is another slot."""
+    """An hour at a desk, a trip or a sitting. Its hour never changes: another hour is another slot.
+
+    `opens_at` is the release moment, `closes_at` the last moment to book; None: from ever, until it begins.
+    `ref` tells slots of one hour apart (a trip's number, a room); `detail` is shown as it is.
+    """
 
     slot_id: SlotId
     office_id: OfficeId
@@ -98,6 +207,36 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
     starts_at: datetime
     ends_at: datetime
     places: int
+    lane: Lane = Lane.NORMAL
+    opens_at: datetime | None = None
+    closes_at: datetime | None = None
+    is_gated: bool = False
+    ref: str = ""
+    detail: dict[str, Any] | None = None
+    withdrawn_at: datetime | None = None
+    is_planned: bool = False
+    """Whether it follows from hours and rules, and goes when they change; given one by one if not."""
+
+    @property
+    def day_part(self) -> DayPart:
+        return day_part_of(self.starts_at)
+
+    @property
+    def bookable_until(self) -> datetime:
+        return self.starts_at if self.closes_at is None else min(self.starts_at, self.closes_at)
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """A place kept for a person until a moment; `waiting_id` if it was offered from the waiting list."""
+
+    person_id: PersonId
+    service_id: ServiceId
+    booking_id: BookingId
+    slot_id: SlotId
+    seq: Seq
+    hold_until: datetime
+    waiting_id: UUID | None
+    held_at: datetime
 
 
 class Booking(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +259,13 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     booked_at: datetime
     changed_at: datetime
     checked_in_at: datetime | None
+    lane: Lane = Lane.NORMAL
+    channel: Channel = Channel.APP
+    agent_id: PersonId | None = None
+    mandate_id: UUID | None = None
+    """Who booked for them, and under which mandate; both or neither."""
+    ended_by: EndedBy | None = None
+    served_at: datetime | None = None
 
     def answers(self, slot_id: SlotId) -> bool:
         """Whether asking for `slot_id` under this booking's id is asking for this booking again."""
@@ -151,14 +297,19 @@ def service_id_of(slug: str) -> ServiceId:
     return ServiceId(uuid5(_NAMES, f"service/{slug}"))
 
 
-def slot_id_of(office_id: OfficeId, service_id: ServiceId, starts_at: datetime) -> SlotId:
+def slot_id_of(
+    office_id: OfficeId, service_id: ServiceId, starts_at: datetime, lane: Lane = Lane.NORMAL, ref: str = ""
+) -> SlotId:
     """The id of a slot: UUIDv8 (RFC 9562 §5.8), the start in milliseconds and then 74 bits of a SHA-256.
 
     A pure function, so that offering the same hour twice is offering it once; led by the start, so that the slots of
-    one day lie together.
+    one day lie together. Another lane, or another `ref`, is another slot.
     """
     milliseconds = int(starts_at.timestamp() * 1000)
-    digest = int.from_bytes(sha256(office_id.bytes + service_id.bytes + milliseconds.to_bytes(8)).digest()[:10])
+    named = office_id.bytes + service_id.bytes + milliseconds.to_bytes(8)
+    if lane is not Lane.NORMAL or ref:
+        named += f"{lane}/{ref}".encode()
+    digest = int.from_bytes(sha256(named).digest()[:10])
     fold = digest & ((1 << 74) - 1)
     return SlotId(
         UUID(int=milliseconds << 80 | _VERSION | (fold >> 62) << 64 | _VARIANT | fold & 0x3FFF_FFFF_FFFF_FFFF)
@@ -174,6 +325,13 @@ def day_bounds(day: date) -> tuple[datetime, datetime]:
     """The first moment of a day in Shanghai, and of the day after it."""
     start = datetime.combine(day, time(), SHANGHAI)
     return start, start + timedelta(days=1)
+
+
+def day_part_of(moment: datetime) -> DayPart:
+    hour = in_shanghai(moment).hour
+    if hour < NOON_HOUR:
+        return DayPart.MORNING
+    return DayPart.AFTERNOON if hour < EVENING_HOUR else DayPart.EVENING
 
 
 def slots_of(desk: Desk, district: str, day: date) -> Iterator[Slot]:
@@ -197,14 +355,14 @@ def slots_of(desk: Desk, district: str, day: date) -> Iterator[Slot]:
             starts_at += length
 
 
-def cancellable_until(starts_at: datetime, booked_at: datetime) -> datetime:
-    """Until when a booking may be cancelled or moved; never after it has begun."""
-    return min(starts_at, max(starts_at - CANCEL_BEFORE, booked_at + SECOND_THOUGHTS))
+def cancellable_until(starts_at: datetime, booked_at: datetime, before: timedelta = CANCEL_BEFORE) -> datetime:
+    """Until when a booking may be cancelled or moved: so long before it begins; never after it has begun."""
+    return min(starts_at, max(starts_at - before, booked_at + SECOND_THOUGHTS))
 
 
 def remind_at(starts_at: datetime, booked_at: datetime) -> datetime | None:
-    """When to remind: a day before; for who books later than that, two hours before; later still, not at all."""
-    for before in (REMIND_BEFORE, REMIND_LATE_BEFORE):
+    """When to remind first: a day before; for who books later than that, two hours before; later still, not at all."""
+    for before in (REMIND_BEFORE, REMIND_SOON_BEFORE):
         if booked_at + REMIND_APART <= starts_at - before:
             return starts_at - before
     return None
@@ -218,7 +376,23 @@ def closes_at(ends_at: datetime) -> datetime:
 def first_due(starts_at: datetime, ends_at: datetime, booked_at: datetime) -> tuple[Due, datetime]:
     """What a fresh booking, or one with a new hour, has before it first."""
     remind = remind_at(starts_at, booked_at)
-    return (Due.REMIND, remind) if remind is not None else (Due.CLOSE, closes_at(ends_at))
+    if remind is None:
+        return Due.CLOSE, closes_at(ends_at)
+    return Due.REMIND if remind == starts_at - REMIND_BEFORE else Due.REMIND_SOON, remind
+
+
+def due_after_reminder(starts_at: datetime, ends_at: datetime, reminded_at: datetime) -> tuple[Due, datetime]:
+    """What a booking has before it once it was reminded of: a second reminder if that still makes sense, then its end.
+
+    One that goes out late, as no worker ran, leaves none for the same hour: nobody is told twice within REMIND_APART.
+    """
+    soon = starts_at - REMIND_SOON_BEFORE
+    return (Due.REMIND_SOON, soon) if reminded_at + REMIND_APART <= soon else (Due.CLOSE, closes_at(ends_at))
+
+
+def ask_at(moment: datetime) -> datetime:
+    """The next morning's hour of asking how a visit was."""
+    return day_bounds(in_shanghai(moment).date())[1] + timedelta(hours=ASK_HOUR)
 
 
 def said_hour(moment: datetime) -> str:

@@ -1,10 +1,12 @@
-"""What others rely on while they are away from us, for `check`: signing keys, trust list, status lists, ledger log."""
+"""What others rely on, for `check`: signing keys, trust list, status lists, the ledger's log, the calendar."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
 
+from appointments.calendars import queries as of_calendars
+from appointments.offices.replanning.applying import AHEAD_MAX
 from city.finding import Finding
 from kernel.clock import SystemClock, in_shanghai
 from kernel.db import Connection, Database, DatabaseAway, OutcomeUnknown
@@ -60,7 +62,20 @@ async def published(db: Database, signing: SigningKeys, now: datetime) -> list[F
         found.append(await _trust_list(conn, now))
         found.append(await _status_lists(conn, signing, now))
         found.append(await _ledger(conn, now))
+        found.append(await _calendar(conn, now))
     return found
+
+
+async def _calendar(conn: Connection, now: datetime) -> Finding:
+    """Whether the holidays of every year that slots are planned for are known; it is a note, and stops nothing."""
+    first, last = in_shanghai(now).year, in_shanghai(now + AHEAD_MAX).year
+    known = await of_calendars.select_years(conn)
+    assumed = [str(year) for year in range(first, last + 1) if year not in known]
+    if not assumed:
+        return Finding("calendar", is_fine=True, found=f"holidays known to the end of {last}")
+    said = f"nobody has said the holidays of {', '.join(assumed)}: hours there go by weekdays alone"
+    remedy = "An operator fills the year, or puts it by hand: PUT /operator/calendar/{year}."
+    return Finding("calendar", is_fine=True, found=said, remedy=remedy)
 
 
 def _keys(signing: SigningKeys) -> Finding:

@@ -14,20 +14,21 @@ from uuid import UUID, uuid5
 import msgspec
 
 from appointments import model as desks
-from appointments.offices import offering
 from city.demo.certificates import all_holdings, holdings
 from city.demo.clients import DemoKeys, department_client, device_client
-from city.demo.departments import DEPARTMENTS
-from city.demo.kinds import KINDS
+from city.demo.departments import DEPARTMENT_BY_SLUG, DEPARTMENTS
+from city.demo.kinds import KIND_BY_SLUG, KINDS
 from city.demo.model import Holding, Kind, Person, Venue
 from city.demo.model import Staff as DemoStaff
-from city.demo.offices import OFFICES, SERVICES
+from city.demo.offices import OFFICES, SERVICE_BY_SLUG
 from city.demo.people import PEOPLE
 from city.demo.scenarios import SCENARIOS
 from city.demo.staff import STAFF
 from city.demo.venues import VENUES
 from city.departments.serving import MANIFEST, PORT_VARIABLE
+from city.planting_offices import offices, plant_offices
 from city.progress import Progress
+from gateway import recognising
 from gateway.clients import proving
 from gateway.clients.model import PublicKey
 from gateway.departments import onboarding
@@ -38,6 +39,7 @@ from gateway.residents.model import Phone
 from gateway.staff import staffing
 from gateway.staff.model import StaffMember, StaffRole
 from kernel.clock import Clock, in_shanghai
+from kernel.db import Connection
 from kernel.ids import DepartmentId, DeviceId, StaffId, VenueId
 from kernel.people import Identity
 from kernel.settings import Settings
@@ -84,7 +86,7 @@ async def plant(settings: Settings, *, clock: Clock | None = None, out: TextIO |
             total = await _issue(parts, step.tick)
             step.outcome = f"{total} issued" if total else "all there"
         with progress.step("offices and their hours") as step:
-            step.outcome = f"{await _plant_offices(parts)} new slots"
+            step.outcome = f"{await plant_offices(parts)} new slots"
     finally:
         await parts.close()
 
@@ -114,7 +116,16 @@ async def plant_catalogue(parts: CityParts) -> None:
             for device in venue.devices:
                 words = wallet.Words(device.name_zh, device.name_en)
                 await cataloguing.put_device(conn, device_id_of(device.slug), venue_id_of(venue.slug), words)
+        await _plant_readers(conn)
     await parts.snapshots.read_all()
+
+
+async def _plant_readers(conn: Connection) -> None:
+    """Offices read codes at check-in: an identity card or a social security card tells who has come."""
+    shown = [KIND_BY_SLUG[slug].code for slug in ("resident_id_card", "social_security_card")]
+    for planned, office in zip(OFFICES, offices(), strict=True):
+        department = DEPARTMENT_BY_SLUG[SERVICE_BY_SLUG[planned.desks[0].service].department]
+        await recognising.open_reader(conn, office, credit_code=department.uscc, kind_codes=shown)
 
 
 def wallet_kind(kind: Kind) -> wallet.Kind:
@@ -285,46 +296,3 @@ def _request(person: Person, holding: Holding) -> IssueRequest:
         valid_until=holding.valid_until,
         serial=holding.serial,
     )
-
-
-async def _plant_offices(parts: CityParts) -> int:
-    """Offices, services and weekly hours, and the slots of the coming two weeks; how many slots were made."""
-    await offering.plant(
-        parts.db,
-        offices=[
-            desks.Office(
-                office_id=desks.office_id_of(one.slug),
-                slug=one.slug,
-                name_zh=one.name_zh,
-                name_en=one.name_en,
-                district=one.district,
-                address=one.address,
-                phone=one.phone,
-            )
-            for one in OFFICES
-        ],
-        services=[
-            desks.Service(
-                service_id=desks.service_id_of(one.slug),
-                slug=one.slug,
-                department=one.department,
-                name_zh=one.name_zh,
-                name_en=one.name_en,
-                bring_zh=one.bring_zh,
-                bring_en=one.bring_en,
-            )
-            for one in SERVICES
-        ],
-        desks=[
-            desks.Desk(
-                office_id=desks.office_id_of(office.slug),
-                service_id=desks.service_id_of(desk.service),
-                slot_minutes=desk.slot_minutes,
-                places=desk.places,
-                openings=tuple(desks.Opening(one.weekday, one.opens, one.closes) for one in desk.openings),
-            )
-            for office in OFFICES
-            for desk in office.desks
-        ],
-    )
-    return await offering.offer_ahead(parts.db, parts.clock)

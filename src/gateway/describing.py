@@ -29,6 +29,7 @@ from kernel.problems import PROBLEM_MEDIA, Problem
 
 VERSION = "1"
 JSON = "application/json"
+EVENT_STREAM = "text/event-stream"
 _COMPONENTS = "#/components/schemas/"
 
 _TITLES = {
@@ -78,6 +79,9 @@ _TAG_OF = {
     ".well-known": "Signing in", "me": "Account", "account": "Account", "export": "Account", "sessions": "Account",
     "certificates": "Certificates", "kinds": "Certificates", "scenarios": "Certificates", "uses": "Certificates",
     "Q": "Certificates", "A": "Asks", "asks": "Asks", "verifications": "Verification", "bookings": "Appointments",
+    "holds": "Appointments", "waiting": "Appointments", "strikes": "Appointments", "releases": "Appointments",
+    "calendar": "Appointments", "calendars": "Appointments", "calendar-feeds": "Appointments", "trips": "Appointments",
+    "tickets": "Desk", "appeals": "Desk", "ratings": "Desk", "offering": "Desk",
     "slots": "Appointments", "offices": "Appointments", "services": "Appointments", "desk": "Desk",
     "inbox": "Messages", "contact-preferences": "Messages", "messages": "Messages", "apps": "Department apps",
     "issuers": "Catalogue", "venues": "Catalogue", "devices": "Catalogue", "audit": "Oversight",
@@ -134,6 +138,7 @@ def _document(audience: Audience) -> dict[str, Any]:
     schema: dict[str, Any] = app.openapi_schema.to_schema()
     described = list(_described(app, schema))
     _describe_types(schema, described)
+    _describe_events(described)
     for one in described:
         _refuse_in_common(one)
         _say_plainly(one.operation)
@@ -174,6 +179,20 @@ def _describe_types(schema: dict[str, Any], described: Sequence[_Described]) -> 
     schema["components"]["schemas"] = components
     unknown = _referred(schema) - components.keys()
     assert not unknown, f"described by the framework alone: {unknown}"
+
+
+def _describe_events(described: Sequence[_Described]) -> None:
+    """Say of a stream what each of its events is (WHATWG HTML §9.2.6), which the framework takes for one text."""
+    event = {
+        "type": "object",
+        "description": "One event; `data` is JSON, as the operation beside it that answers once describes it.",
+        "properties": {name: {"type": "string"} for name in ("event", "id", "data")},
+        "required": ["event", "data"],
+    }
+    for _, operation, handler in described:
+        content = operation["responses"].get(str(handler.status_code), {}).get("content", {})
+        if EVENT_STREAM in content:
+            content[EVENT_STREAM]["schema"] = event
 
 
 def _referred(described: Any) -> set[str]:
@@ -242,7 +261,7 @@ def _say_plainly(operation: dict[str, Any]) -> None:
 
 def _tag(audience: Audience, path: str) -> str:
     words = path.strip("/").split("/")
-    word = words[0] if audience is Audience.PUBLIC else words[1]
+    word = words[0] if audience is Audience.PUBLIC and words[0] != "public" else words[1]
     if word == ".well-known":
         word = words[1] if words[1] in _TAG_OF else word
     return (_TAG_FOR_OPERATORS if audience is Audience.OPERATOR else {}).get(word) or _TAG_OF[word]

@@ -2,16 +2,19 @@
 
 from contextlib import AsyncExitStack
 from pathlib import Path
+from random import SystemRandom
 from typing import Any, Self
 from uuid import UUID
 
 from appointments.parts import Appointments
+from appointments.rush.gate import Gate
 from gateway.clients.parts import Clients
 from gateway.clients.registering import DeviceClients
 from gateway.demo.ageing import Ageing
 from gateway.departments.parts import Departments
 from gateway.miniapp.parts import Miniapp
 from gateway.outside import Fetching
+from gateway.recognising import Recognising
 from gateway.residents.parts import Residents
 from gateway.staff.parts import Workforce
 from kernel import queries
@@ -73,7 +76,6 @@ class CityParts:
         self.people = People(keys.sealer("kernel.person"), keys.digester("kernel.id_number"))
         self.signing_keys = SigningKeys(db, keys.sealer("kernel.signing_key"), clock)
         self.notifications = Notifications(db, clock, keys, self.people)
-        self.appointments = Appointments(db, clock, self.notifications.outbox, self.limits)
         self._fetching = Fetching()
         self.wallet = Wallet(
             db=db,
@@ -90,6 +92,15 @@ class CityParts:
             registers=lambda: self.departments.registers,
             registrar=DeviceClients(clock),
             fetch=self._fetching,
+        )
+        gate = Gate(db, redis, clock, keys, self.limits, chance=SystemRandom().random)
+        self.appointments = Appointments(
+            db, clock, self.notifications.outbox, self.limits,
+            gate=gate, keys=keys, people=self.people, mandates=self.wallet.booking_for,
+            public_origin=settings.public_origin,
+        )  # fmt: skip
+        self.appointments.recognises = Recognising(
+            db, clock, keys, self.people, self.notifications.contacts, self.wallet
         )
         self.ledger_log = self.wallet.ledger_log
         self.ageing = Ageing(redis, self.wallet.seals, Texts(settings.public_host, CODE_PATH))
@@ -126,12 +137,14 @@ class CityParts:
             issuer=issuer,
             real_name_url=settings.real_name_url,
             wallet=self.wallet,
+            appointments=self.appointments,
         )
         opened.push_async_callback(self.residents.close)
         self.workforce = Workforce(self.db, self.clock, self.keys, self.residents)
         self.clients = Clients(self.db, self.clock, self.signing_keys, issuer=issuer)
         self.departments = await Departments.open(self.db, self.clock, self.keys, self.signing_keys, issuer=issuer)
         opened.push_async_callback(self.departments.close)
+        self.appointments.departments = self.departments.for_appointments
         self.miniapp = await Miniapp.open(
             self.db,
             self.clock,

@@ -238,6 +238,14 @@ CREATE TABLE notifications.receipt (
 CREATE INDEX receipt_unjoined ON notifications.receipt USING btree (bucket, received_at) WHERE joined_at IS NULL;
 COMMENT ON TABLE notifications.receipt IS 'What providers say, sealed as it came, joined to its attempt later; the bucket is of provider and reference. distribution: bucket';
 
+CREATE TABLE appointments.answers (
+    person_id uuid NOT NULL,
+    booking_id uuid NOT NULL,
+    sealed bytea NOT NULL,
+    CONSTRAINT answers_pkey PRIMARY KEY (person_id, booking_id)
+);
+COMMENT ON TABLE appointments.answers IS 'What a person answered when booking, sealed. distribution: person';
+
 CREATE TABLE appointments.booking (
     person_id uuid NOT NULL,
     booking_id uuid NOT NULL,
@@ -256,18 +264,79 @@ CREATE TABLE appointments.booking (
     booked_at timestamp with time zone NOT NULL,
     changed_at timestamp with time zone NOT NULL,
     checked_in_at timestamp with time zone,
+    lane text DEFAULT 'normal'::text NOT NULL,
+    nth integer,
+    channel text DEFAULT 'app'::text NOT NULL,
+    agent_id uuid,
+    mandate_id uuid,
+    ended_by text,
+    served_at timestamp with time zone,
     CONSTRAINT booking_pkey PRIMARY KEY (person_id, booking_id),
     CONSTRAINT nobody_in_two_places EXCLUDE USING gist (person_id WITH =, tstzrange(starts_at, ends_at) WITH &&) WHERE (stage = ANY (ARRAY['booked'::text, 'checked_in'::text])),
+    CONSTRAINT an_agent_has_a_mandate CHECK ((agent_id IS NULL) = (mandate_id IS NULL)),
+    CONSTRAINT booking_channel_check CHECK (channel = ANY (ARRAY['app'::text, 'mini'::text, 'desk'::text, 'waiting_list'::text, 'moved_by_office'::text])),
+    CONSTRAINT booking_ended_by_check CHECK (ended_by = ANY (ARRAY['person'::text, 'office'::text, 'clock'::text])),
+    CONSTRAINT booking_lane_check CHECK (lane = ANY (ARRAY['normal'::text, 'deferred'::text, 'urgent'::text, 'special'::text])),
+    CONSTRAINT booking_nth_check CHECK (nth >= 1 AND nth <= 100),
     CONSTRAINT booking_seq_check CHECK (seq >= 1),
-    CONSTRAINT booking_stage_check CHECK (stage = ANY (ARRAY['booked'::text, 'cancelled'::text, 'checked_in'::text, 'missed'::text])),
+    CONSTRAINT booking_stage_check CHECK (stage = ANY (ARRAY['booked'::text, 'cancelled'::text, 'checked_in'::text, 'served'::text, 'missed'::text])),
     CONSTRAINT booking_version_check CHECK (version >= 1),
-    CONSTRAINT checked_in_at_an_hour CHECK ((stage = 'checked_in'::text) = (checked_in_at IS NOT NULL)),
+    CONSTRAINT checked_in_at_an_hour CHECK ((stage = ANY (ARRAY['checked_in'::text, 'served'::text])) = (checked_in_at IS NOT NULL)),
     CONSTRAINT ends_after_it_starts CHECK (starts_at < ends_at),
-    CONSTRAINT reminded_of_a_version_there_was CHECK (reminded_version >= 0 AND reminded_version <= version)
+    CONSTRAINT reminded_of_a_version_there_was CHECK (reminded_version >= 0 AND reminded_version <= version),
+    CONSTRAINT served_at_an_hour CHECK ((stage = 'served'::text) = (served_at IS NOT NULL))
 );
 CREATE INDEX booking_at_an_office ON appointments.booking USING btree (office_id, starts_at, seq);
+CREATE INDEX booking_by_agent ON appointments.booking USING btree (agent_id, starts_at) WHERE agent_id IS NOT NULL;
+CREATE INDEX booking_in_a_slot ON appointments.booking USING btree (slot_id, seq);
+CREATE INDEX booking_moved_away ON appointments.booking USING btree (asked_slot_id) WHERE asked_slot_id <> slot_id;
+CREATE UNIQUE INDEX one_booking_of_a_number ON appointments.booking USING btree (person_id, nth) WHERE stage = 'booked'::text;
 CREATE UNIQUE INDEX one_booking_of_a_service ON appointments.booking USING btree (person_id, service_id) WHERE stage = 'booked'::text;
 COMMENT ON TABLE appointments.booking IS 'Who comes where and when. distribution: person';
+
+CREATE TABLE appointments.calendar_day (
+    day date NOT NULL,
+    sort text NOT NULL,
+    as_weekday integer,
+    name_zh text NOT NULL,
+    name_en text NOT NULL,
+    source text NOT NULL,
+    changed_by text NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT calendar_day_pkey PRIMARY KEY (day),
+    CONSTRAINT a_makeup_day_keeps_some_hours CHECK ((sort = 'makeup'::text) = (as_weekday IS NOT NULL)),
+    CONSTRAINT calendar_day_as_weekday_check CHECK (as_weekday >= 0 AND as_weekday <= 6),
+    CONSTRAINT calendar_day_name_en_check CHECK (length(name_en) <= 160),
+    CONSTRAINT calendar_day_name_zh_check CHECK (length(name_zh) <= 80),
+    CONSTRAINT calendar_day_sort_check CHECK (sort = ANY (ARRAY['holiday'::text, 'makeup'::text, 'ordinary'::text])),
+    CONSTRAINT calendar_day_source_check CHECK (source = ANY (ARRAY['library'::text, 'operator'::text]))
+);
+COMMENT ON TABLE appointments.calendar_day IS 'Days that are not what their weekday says; the operator owns them. distribution: reference';
+
+CREATE TABLE appointments.calendar_year (
+    year integer NOT NULL,
+    source text NOT NULL,
+    filled_at timestamp with time zone NOT NULL,
+    CONSTRAINT calendar_year_pkey PRIMARY KEY (year),
+    CONSTRAINT calendar_year_source_check CHECK (source = ANY (ARRAY['library'::text, 'operator'::text])),
+    CONSTRAINT calendar_year_year_check CHECK (year >= 2000 AND year <= 2200)
+);
+COMMENT ON TABLE appointments.calendar_year IS 'Years whose holidays are known, and from whom. distribution: reference';
+
+CREATE TABLE appointments.counter (
+    office_id uuid NOT NULL,
+    number integer NOT NULL,
+    service_ids uuid[] NOT NULL,
+    staff_id uuid,
+    opened_at timestamp with time zone,
+    ticket_id uuid,
+    version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT counter_pkey PRIMARY KEY (office_id, number),
+    CONSTRAINT counter_number_check CHECK (number >= 1 AND number <= 999),
+    CONSTRAINT open_with_somebody CHECK ((staff_id IS NULL) = (opened_at IS NULL))
+);
+CREATE UNIQUE INDEX one_counter_for_a_clerk ON appointments.counter USING btree (office_id, staff_id) WHERE staff_id IS NOT NULL;
+COMMENT ON TABLE appointments.counter IS 'Windows of an office, who sits there and for what. distribution: office_id';
 
 CREATE TABLE appointments.due (
     bucket integer NOT NULL,
@@ -278,10 +347,34 @@ CREATE TABLE appointments.due (
     at timestamp with time zone NOT NULL,
     CONSTRAINT due_pkey PRIMARY KEY (bucket, person_id, booking_id, version),
     CONSTRAINT due_bucket_check CHECK (bucket >= 0 AND bucket <= 63),
-    CONSTRAINT due_what_check CHECK (what = ANY (ARRAY['remind'::text, 'close'::text]))
+    CONSTRAINT due_what_check CHECK (what = ANY (ARRAY['remind'::text, 'remind_soon'::text, 'close'::text, 'ask'::text]))
 );
 CREATE INDEX due_by_hour ON appointments.due USING btree (bucket, what, at);
 COMMENT ON TABLE appointments.due IS 'What a version of a booking still has before it, and when. distribution: bucket';
+
+CREATE TABLE appointments.feed (
+    feed_digest bytea NOT NULL,
+    person_id uuid NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT feed_pkey PRIMARY KEY (feed_digest)
+);
+CREATE INDEX feed_of_person ON appointments.feed USING btree (person_id);
+COMMENT ON TABLE appointments.feed IS 'Calendar subscriptions of a person. distribution: feed_digest';
+
+CREATE TABLE appointments.hold (
+    person_id uuid NOT NULL,
+    service_id uuid NOT NULL,
+    booking_id uuid NOT NULL,
+    slot_id uuid NOT NULL,
+    seq integer NOT NULL,
+    hold_until timestamp with time zone NOT NULL,
+    waiting_id uuid,
+    held_at timestamp with time zone NOT NULL,
+    CONSTRAINT hold_pkey PRIMARY KEY (person_id, service_id)
+);
+CREATE INDEX hold_by_end ON appointments.hold USING btree (hold_until);
+COMMENT ON TABLE appointments.hold IS 'A place kept for a person for some minutes: chosen, or offered from the waiting list. distribution: person';
 
 CREATE TABLE appointments.office (
     office_id uuid NOT NULL,
@@ -291,9 +384,14 @@ CREATE TABLE appointments.office (
     district text NOT NULL,
     address text NOT NULL,
     phone text NOT NULL,
+    latitude double precision,
+    longitude double precision,
     CONSTRAINT office_pkey PRIMARY KEY (office_id),
     CONSTRAINT office_slug_key UNIQUE (slug),
+    CONSTRAINT a_whole_position CHECK ((latitude IS NULL) = (longitude IS NULL)),
     CONSTRAINT office_district_check CHECK (district ~ '^[0-9]{6}$'::text),
+    CONSTRAINT office_latitude_check CHECK (latitude >= '-90'::integer::double precision AND latitude <= 90::double precision),
+    CONSTRAINT office_longitude_check CHECK (longitude >= '-180'::integer::double precision AND longitude <= 180::double precision),
     CONSTRAINT office_name_en_check CHECK (length(name_en) >= 1 AND length(name_en) <= 160),
     CONSTRAINT office_name_zh_check CHECK (length(name_zh) >= 1 AND length(name_zh) <= 80),
     CONSTRAINT office_slug_check CHECK (length(slug) >= 1 AND length(slug) <= 64)
@@ -307,7 +405,11 @@ CREATE TABLE appointments.office_service (
     places integer NOT NULL,
     openings jsonb NOT NULL,
     offered_until date,
+    lanes jsonb DEFAULT '{}'::jsonb NOT NULL,
+    open_on_holidays boolean DEFAULT false NOT NULL,
+    rules_version integer DEFAULT 1 NOT NULL,
     CONSTRAINT office_service_pkey PRIMARY KEY (office_id, service_id),
+    CONSTRAINT office_service_lanes_check CHECK (jsonb_typeof(lanes) = 'object'::text),
     CONSTRAINT office_service_openings_check CHECK (jsonb_typeof(openings) = 'array'::text),
     CONSTRAINT office_service_places_check CHECK (places >= 1 AND places <= 10000),
     CONSTRAINT office_service_slot_minutes_check CHECK (slot_minutes >= 5 AND slot_minutes <= 480)
@@ -322,11 +424,59 @@ CREATE TABLE appointments.place (
     hold_until timestamp with time zone,
     CONSTRAINT place_pkey PRIMARY KEY (slot_id, seq),
     CONSTRAINT one_place_of_a_slot UNIQUE (slot_id, person_id, booking_id),
+    CONSTRAINT held_by_somebody CHECK (hold_until IS NULL OR booking_id IS NOT NULL),
     CONSTRAINT place_seq_check CHECK (seq >= 1),
     CONSTRAINT taken_by_somebody CHECK ((booking_id IS NULL) = (person_id IS NULL))
 );
-CREATE INDEX place_not_taken ON appointments.place USING btree (slot_id, seq) WHERE booking_id IS NULL;
+CREATE INDEX place_to_claim ON appointments.place USING btree (slot_id, seq) WHERE booking_id IS NULL OR hold_until IS NOT NULL;
 COMMENT ON TABLE appointments.place IS 'The capacity of a slot, one row a place. distribution: slot';
+
+CREATE TABLE appointments.rating (
+    person_id uuid NOT NULL,
+    booking_id uuid NOT NULL,
+    office_id uuid NOT NULL,
+    stars integer NOT NULL,
+    comment bytea,
+    rated_at timestamp with time zone NOT NULL,
+    CONSTRAINT rating_pkey PRIMARY KEY (person_id, booking_id),
+    CONSTRAINT rating_stars_check CHECK (stars >= 1 AND stars <= 5)
+);
+CREATE INDEX rating_of_office ON appointments.rating USING btree (office_id, rated_at);
+COMMENT ON TABLE appointments.rating IS 'How a visit was (好差评); the comment sealed. distribution: person';
+
+CREATE TABLE appointments.result (
+    person_id uuid NOT NULL,
+    booking_id uuid NOT NULL,
+    outcome text NOT NULL,
+    note bytea,
+    told_at timestamp with time zone NOT NULL,
+    CONSTRAINT result_pkey PRIMARY KEY (person_id, booking_id),
+    CONSTRAINT result_outcome_check CHECK (outcome = ANY (ARRAY['done'::text, 'supplement'::text, 'refused'::text]))
+);
+COMMENT ON TABLE appointments.result IS 'What a visit came to; the note sealed. distribution: person';
+
+CREATE TABLE appointments.rule (
+    rule_id uuid NOT NULL,
+    office_id uuid NOT NULL,
+    service_id uuid,
+    sort text NOT NULL,
+    first_day date NOT NULL,
+    last_day date NOT NULL,
+    openings jsonb DEFAULT '[]'::jsonb NOT NULL,
+    reason_zh text NOT NULL,
+    reason_en text NOT NULL,
+    made_by text NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    withdrawn_at timestamp with time zone,
+    CONSTRAINT rule_pkey PRIMARY KEY (rule_id),
+    CONSTRAINT ends_after_it_begins CHECK (first_day <= last_day),
+    CONSTRAINT rule_openings_check CHECK (jsonb_typeof(openings) = 'array'::text),
+    CONSTRAINT rule_reason_en_check CHECK (length(reason_en) <= 400),
+    CONSTRAINT rule_reason_zh_check CHECK (length(reason_zh) <= 200),
+    CONSTRAINT rule_sort_check CHECK (sort = ANY (ARRAY['season'::text, 'hours'::text, 'closed'::text]))
+);
+CREATE INDEX rule_of_office ON appointments.rule USING btree (office_id, first_day) WHERE withdrawn_at IS NULL;
+COMMENT ON TABLE appointments.rule IS 'Seasons, other hours and closed days of an office. distribution: reference';
 
 CREATE TABLE appointments.service (
     service_id uuid NOT NULL,
@@ -336,13 +486,27 @@ CREATE TABLE appointments.service (
     name_en text NOT NULL,
     bring_zh text NOT NULL,
     bring_en text NOT NULL,
+    sort text DEFAULT 'counter'::text NOT NULL,
+    questions jsonb DEFAULT '[]'::jsonb NOT NULL,
+    lead_minutes integer DEFAULT 0 NOT NULL,
+    horizon_days integer DEFAULT 14 NOT NULL,
+    release_minute integer DEFAULT 0 NOT NULL,
+    cancel_minutes integer DEFAULT 120 NOT NULL,
+    is_gated boolean DEFAULT false NOT NULL,
+    is_for_others boolean DEFAULT true NOT NULL,
     CONSTRAINT service_pkey PRIMARY KEY (service_id),
     CONSTRAINT service_slug_key UNIQUE (slug),
     CONSTRAINT service_bring_en_check CHECK (length(bring_en) <= 400),
     CONSTRAINT service_bring_zh_check CHECK (length(bring_zh) <= 200),
+    CONSTRAINT service_cancel_minutes_check CHECK (cancel_minutes >= 0 AND cancel_minutes <= 43200),
+    CONSTRAINT service_horizon_days_check CHECK (horizon_days >= 0 AND horizon_days <= 180),
+    CONSTRAINT service_lead_minutes_check CHECK (lead_minutes >= 0 AND lead_minutes <= 43200),
     CONSTRAINT service_name_en_check CHECK (length(name_en) >= 1 AND length(name_en) <= 160),
     CONSTRAINT service_name_zh_check CHECK (length(name_zh) >= 1 AND length(name_zh) <= 80),
-    CONSTRAINT service_slug_check CHECK (length(slug) >= 1 AND length(slug) <= 64)
+    CONSTRAINT service_questions_check CHECK (jsonb_typeof(questions) = 'array'::text),
+    CONSTRAINT service_release_minute_check CHECK (release_minute >= 0 AND release_minute <= 1439),
+    CONSTRAINT service_slug_check CHECK (length(slug) >= 1 AND length(slug) <= 64),
+    CONSTRAINT service_sort_check CHECK (sort = ANY (ARRAY['counter'::text, 'trip'::text, 'sitting'::text]))
 );
 COMMENT ON TABLE appointments.service IS 'What people come for, and what they must bring. distribution: reference';
 
@@ -354,13 +518,143 @@ CREATE TABLE appointments.slot (
     starts_at timestamp with time zone NOT NULL,
     ends_at timestamp with time zone NOT NULL,
     places integer NOT NULL,
+    lane text DEFAULT 'normal'::text NOT NULL,
+    day_part integer DEFAULT 0 NOT NULL,
+    opens_at timestamp with time zone,
+    closes_at timestamp with time zone,
+    is_gated boolean DEFAULT false NOT NULL,
+    ref text DEFAULT ''::text NOT NULL,
+    detail jsonb,
+    withdrawn_at timestamp with time zone,
+    is_planned boolean DEFAULT true NOT NULL,
     CONSTRAINT slot_pkey PRIMARY KEY (slot_id),
     CONSTRAINT ends_after_it_starts CHECK (starts_at < ends_at),
-    CONSTRAINT slot_places_check CHECK (places >= 1 AND places <= 10000)
+    CONSTRAINT slot_day_part_check CHECK (day_part >= 0 AND day_part <= 2),
+    CONSTRAINT slot_lane_check CHECK (lane = ANY (ARRAY['normal'::text, 'deferred'::text, 'urgent'::text, 'special'::text])),
+    CONSTRAINT slot_places_check CHECK (places >= 0 AND places <= 10000 AND (places > 0 OR withdrawn_at IS NOT NULL)),
+    CONSTRAINT slot_ref_check CHECK (length(ref) <= 64)
 );
+CREATE INDEX slot_at_an_office ON appointments.slot USING btree (office_id, service_id, starts_at, slot_id);
+CREATE INDEX slot_by_release ON appointments.slot USING btree (starts_at, opens_at, service_id) WHERE is_gated;
 CREATE INDEX slot_by_service ON appointments.slot USING btree (service_id, starts_at, slot_id);
 CREATE INDEX slot_by_service_and_district ON appointments.slot USING btree (service_id, district, starts_at, slot_id);
+CREATE INDEX slot_of_lane ON appointments.slot USING btree (service_id, lane, starts_at, slot_id) WHERE lane <> 'normal'::text;
 COMMENT ON TABLE appointments.slot IS 'An hour at a desk that can be booked. distribution: slot';
+
+CREATE TABLE appointments.strike (
+    person_id uuid NOT NULL,
+    booking_id uuid NOT NULL,
+    strike_id uuid NOT NULL,
+    service_id uuid NOT NULL,
+    office_id uuid NOT NULL,
+    struck_at timestamp with time zone NOT NULL,
+    stage text NOT NULL,
+    appeal bytea,
+    appealed_at timestamp with time zone,
+    decided_at timestamp with time zone,
+    decided_by text,
+    CONSTRAINT strike_pkey PRIMARY KEY (person_id, booking_id),
+    CONSTRAINT appealed_in_words CHECK ((appeal IS NULL) = (appealed_at IS NULL) AND (stage <> 'standing'::text OR appeal IS NULL) AND ((stage <> ALL (ARRAY['appealed'::text, 'upheld'::text])) OR appeal IS NOT NULL)),
+    CONSTRAINT decided_by_somebody CHECK ((stage = ANY (ARRAY['waived'::text, 'upheld'::text])) = (decided_by IS NOT NULL AND decided_at IS NOT NULL)),
+    CONSTRAINT strike_stage_check CHECK (stage = ANY (ARRAY['standing'::text, 'appealed'::text, 'waived'::text, 'upheld'::text]))
+);
+CREATE INDEX strike_appealed ON appointments.strike USING btree (office_id, appealed_at, strike_id) WHERE stage = 'appealed'::text;
+CREATE INDEX strike_by_its_id ON appointments.strike USING btree (office_id, strike_id);
+COMMENT ON TABLE appointments.strike IS 'Bookings nobody came to, and what was said about that. distribution: person';
+
+CREATE TABLE appointments.suspension (
+    person_id uuid NOT NULL,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    lifted_at timestamp with time zone,
+    CONSTRAINT suspension_pkey PRIMARY KEY (person_id)
+);
+COMMENT ON TABLE appointments.suspension IS 'Who may not book until when, for not coming too often. distribution: person';
+
+CREATE TABLE appointments.ticket (
+    office_id uuid NOT NULL,
+    ticket_id uuid NOT NULL,
+    day date NOT NULL,
+    series text NOT NULL,
+    number integer NOT NULL,
+    lane text NOT NULL,
+    service_id uuid NOT NULL,
+    person_id uuid,
+    booking_id uuid,
+    stage text NOT NULL,
+    taken_at timestamp with time zone NOT NULL,
+    rank_at timestamp with time zone NOT NULL,
+    counter integer,
+    for_counter integer,
+    calls integer DEFAULT 0 NOT NULL,
+    called_at timestamp with time zone,
+    first_called_at timestamp with time zone,
+    served_from timestamp with time zone,
+    ended_at timestamp with time zone,
+    version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT ticket_pkey PRIMARY KEY (office_id, ticket_id),
+    CONSTRAINT one_number_a_day UNIQUE (office_id, day, series, number),
+    CONSTRAINT a_booking_has_a_person CHECK (booking_id IS NULL OR person_id IS NOT NULL),
+    CONSTRAINT at_a_counter CHECK ((stage <> ALL (ARRAY['called'::text, 'serving'::text])) OR counter IS NOT NULL),
+    CONSTRAINT called_before_served CHECK ((stage = ANY (ARRAY['waiting'::text, 'left'::text])) OR called_at IS NOT NULL AND calls >= 1),
+    CONSTRAINT called_from_the_first CHECK ((called_at IS NULL) = (first_called_at IS NULL)),
+    CONSTRAINT ended_at_an_hour CHECK ((stage = ANY (ARRAY['done'::text, 'missed'::text, 'left'::text])) = (ended_at IS NOT NULL)),
+    CONSTRAINT served_from_an_hour CHECK ((stage = ANY (ARRAY['serving'::text, 'done'::text])) = (served_from IS NOT NULL)),
+    CONSTRAINT ticket_lane_check CHECK (lane = ANY (ARRAY['walk_in'::text, 'booked'::text, 'urgent'::text, 'special'::text])),
+    CONSTRAINT ticket_number_check CHECK (number >= 1),
+    CONSTRAINT ticket_stage_check CHECK (stage = ANY (ARRAY['waiting'::text, 'called'::text, 'serving'::text, 'done'::text, 'missed'::text, 'left'::text])),
+    CONSTRAINT waits_at_no_counter CHECK ((stage <> ALL (ARRAY['waiting'::text, 'left'::text])) OR counter IS NULL)
+);
+CREATE UNIQUE INDEX one_ticket_at_a_counter ON appointments.ticket USING btree (office_id, counter) WHERE stage = ANY (ARRAY['called'::text, 'serving'::text]);
+CREATE UNIQUE INDEX one_ticket_for_a_booking ON appointments.ticket USING btree (office_id, person_id, booking_id) WHERE booking_id IS NOT NULL;
+CREATE INDEX ticket_in_turn ON appointments.ticket USING btree (office_id, day, lane, rank_at, taken_at, number) WHERE stage = 'waiting'::text;
+CREATE INDEX ticket_of_person ON appointments.ticket USING btree (person_id, day) WHERE person_id IS NOT NULL;
+COMMENT ON TABLE appointments.ticket IS 'Queue numbers of an office: who waits, who is at which counter. distribution: office_id';
+
+CREATE TABLE appointments.ticket_series (
+    office_id uuid NOT NULL,
+    day date NOT NULL,
+    series text NOT NULL,
+    last integer NOT NULL,
+    CONSTRAINT ticket_series_pkey PRIMARY KEY (office_id, day, series),
+    CONSTRAINT ticket_series_last_check CHECK (last >= 1),
+    CONSTRAINT ticket_series_series_check CHECK (series ~ '^[A-Z]{1,2}$'::text)
+);
+COMMENT ON TABLE appointments.ticket_series IS 'The last number given out in a lane today. distribution: office_id';
+
+CREATE TABLE appointments.waiting (
+    service_id uuid NOT NULL,
+    waiting_id uuid NOT NULL,
+    person_id uuid NOT NULL,
+    office_id uuid,
+    district text,
+    lane text DEFAULT 'normal'::text NOT NULL,
+    first_day date NOT NULL,
+    last_day date NOT NULL,
+    day_part integer,
+    stage text NOT NULL,
+    joined_at timestamp with time zone NOT NULL,
+    offers integer DEFAULT 0 NOT NULL,
+    slot_id uuid,
+    seq integer,
+    booking_id uuid,
+    offered_until timestamp with time zone,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT waiting_pkey PRIMARY KEY (service_id, waiting_id),
+    CONSTRAINT a_place_of_a_slot CHECK ((slot_id IS NULL) = (seq IS NULL) AND (slot_id IS NULL) = (booking_id IS NULL)),
+    CONSTRAINT ends_after_it_begins CHECK (first_day <= last_day),
+    CONSTRAINT offered_a_place CHECK ((stage = 'offered'::text) = (offered_until IS NOT NULL)),
+    CONSTRAINT waiting_day_part_check CHECK (day_part >= 0 AND day_part <= 2),
+    CONSTRAINT waiting_district_check CHECK (district ~ '^[0-9]{6}$'::text),
+    CONSTRAINT waiting_lane_check CHECK (lane = ANY (ARRAY['normal'::text, 'deferred'::text, 'urgent'::text, 'special'::text])),
+    CONSTRAINT waiting_stage_check CHECK (stage = ANY (ARRAY['waiting'::text, 'offered'::text, 'taken'::text, 'left'::text, 'lapsed'::text]))
+);
+CREATE INDEX waiting_for_an_answer ON appointments.waiting USING btree (offered_until) WHERE stage = 'offered'::text;
+CREATE INDEX waiting_in_turn ON appointments.waiting USING btree (service_id, joined_at, waiting_id) WHERE stage = 'waiting'::text;
+CREATE INDEX waiting_of_person ON appointments.waiting USING btree (person_id, joined_at);
+CREATE UNIQUE INDEX waiting_once_for_a_service ON appointments.waiting USING btree (service_id, person_id) WHERE stage = ANY (ARRAY['waiting'::text, 'offered'::text]);
+CREATE INDEX waiting_until ON appointments.waiting USING btree (last_day) WHERE stage = 'waiting'::text;
+COMMENT ON TABLE appointments.waiting IS 'Who waits for a place of a service, and what they were offered. distribution: service_id';
 
 CREATE TABLE wallet.ask (
     ask_id uuid NOT NULL,
@@ -663,6 +957,7 @@ CREATE TABLE wallet.mandate (
     made_by text NOT NULL,
     revoked_at timestamp with time zone,
     revoked_by text,
+    may_book boolean DEFAULT false NOT NULL,
     CONSTRAINT mandate_pkey PRIMARY KEY (person_id, mandate_id),
     CONSTRAINT a_mandate_ends CHECK (starts_at < expires_at),
     CONSTRAINT mandate_basis_check CHECK (basis = ANY (ARRAY['granted'::text, 'guardian'::text])),
@@ -757,8 +1052,7 @@ CREATE TABLE wallet.scenario_field (
     scenario_code text NOT NULL,
     kind_code text NOT NULL,
     fields text[] NOT NULL,
-    CONSTRAINT scenario_field_pkey PRIMARY KEY (scenario_code, kind_code),
-    CONSTRAINT scenario_field_fields_check CHECK (cardinality(fields) >= 1)
+    CONSTRAINT scenario_field_pkey PRIMARY KEY (scenario_code, kind_code)
 );
 COMMENT ON TABLE wallet.scenario_field IS 'Which fields of which kind a scenario may see. distribution: reference';
 
@@ -902,7 +1196,7 @@ CREATE TABLE wallet.venue (
     district text NOT NULL,
     address text NOT NULL,
     CONSTRAINT venue_pkey PRIMARY KEY (venue_id),
-    CONSTRAINT venue_sort_check CHECK (sort = ANY (ARRAY['hospital'::text, 'school'::text, 'station'::text, 'museum'::text, 'scenic_spot'::text, 'amusement_park'::text]))
+    CONSTRAINT venue_sort_check CHECK (sort = ANY (ARRAY['hospital'::text, 'school'::text, 'station'::text, 'museum'::text, 'scenic_spot'::text, 'amusement_park'::text, 'office'::text]))
 );
 COMMENT ON TABLE wallet.venue IS 'Organisations that verify certificates. distribution: reference';
 
@@ -1121,18 +1415,21 @@ CREATE TABLE gateway.staff (
     disabled_at timestamp with time zone,
     CONSTRAINT staff_pkey PRIMARY KEY (staff_id),
     CONSTRAINT staff_phone_digest_key UNIQUE (phone_digest),
-    CONSTRAINT a_desk_is_in_an_office CHECK ((role = 'desk'::text) = (office_id IS NOT NULL)),
+    CONSTRAINT a_desk_is_in_an_office CHECK ((role = ANY (ARRAY['desk'::text, 'supervisor'::text])) = (office_id IS NOT NULL)),
     CONSTRAINT operators_stand_above_departments CHECK ((role = 'operator'::text) = (department_id IS NULL)),
     CONSTRAINT staff_phone_digest_check CHECK (length(phone_digest) = 32),
-    CONSTRAINT staff_role_check CHECK (role = ANY (ARRAY['desk'::text, 'issuer'::text, 'operator'::text]))
+    CONSTRAINT staff_role_check CHECK (role = ANY (ARRAY['desk'::text, 'supervisor'::text, 'issuer'::text, 'operator'::text]))
 );
 COMMENT ON TABLE gateway.staff IS 'Who works at a desk, issues for a department or operates the city; name and phone sealed. distribution: reference';
 
 ALTER TABLE notifications.attempt ADD CONSTRAINT attempt_bucket_message_id_channel_fkey FOREIGN KEY (bucket, message_id, channel) REFERENCES notifications.delivery(bucket, message_id, channel);
 ALTER TABLE notifications.delivery ADD CONSTRAINT delivery_bucket_message_id_fkey FOREIGN KEY (bucket, message_id) REFERENCES notifications.message(bucket, message_id);
+ALTER TABLE appointments.counter ADD CONSTRAINT counter_office_id_fkey FOREIGN KEY (office_id) REFERENCES appointments.office(office_id);
 ALTER TABLE appointments.office_service ADD CONSTRAINT office_service_office_id_fkey FOREIGN KEY (office_id) REFERENCES appointments.office(office_id);
 ALTER TABLE appointments.office_service ADD CONSTRAINT office_service_service_id_fkey FOREIGN KEY (service_id) REFERENCES appointments.service(service_id);
 ALTER TABLE appointments.place ADD CONSTRAINT place_slot_id_fkey FOREIGN KEY (slot_id) REFERENCES appointments.slot(slot_id);
+ALTER TABLE appointments.rule ADD CONSTRAINT rule_office_id_fkey FOREIGN KEY (office_id) REFERENCES appointments.office(office_id);
+ALTER TABLE appointments.rule ADD CONSTRAINT rule_service_id_fkey FOREIGN KEY (service_id) REFERENCES appointments.service(service_id);
 ALTER TABLE appointments.slot ADD CONSTRAINT slot_office_id_fkey FOREIGN KEY (office_id) REFERENCES appointments.office(office_id);
 ALTER TABLE appointments.slot ADD CONSTRAINT slot_service_id_fkey FOREIGN KEY (service_id) REFERENCES appointments.service(service_id);
 ALTER TABLE wallet.certificate ADD CONSTRAINT certificate_issuer_code_kind_code_fkey FOREIGN KEY (issuer_code, kind_code) REFERENCES wallet.issuer_kind(issuer_code, kind_code);

@@ -1,9 +1,9 @@
 """Access tokens: what they say, and whom they prove. Signed with the purpose "access" (JWT, ES256).
 
 Claims: `iss`, `sub`, `aud` (an Audience), `iat`, `exp`, `jti`, `sid` (what can be ended: a session, or the grant of a
-machine's key). Residents add `acc` and, once their real name was checked, `per`; staff add `role` and, at a desk, `dep`
-and `off`; machines add `cid` and either `dev` and `ven`, or `dep`, `slug` and `name` (the department's
-registered one, as of the minting).
+machine's key). Residents add `acc` and, once their real name was checked, `per`; staff add `role` (`desk`, `supervisor`
+or `operator`) and, at a desk, `dep` and `off`; machines add `cid` and either `dev` and `ven`, or `dep`, `slug` and
+`name` (the department's registered one, as of the minting).
 """
 
 from collections.abc import Mapping
@@ -87,7 +87,8 @@ def _claims_of(principal: Principal) -> dict[str, str]:
             return {"sub": principal.slug, "dep": str(principal.department_id)} | named
         case Staff():
             office = {} if principal.office_id is None else {"off": str(principal.office_id)}
-            return {"sub": str(principal.staff_id), "role": "desk", "dep": str(principal.department_id)} | office
+            role = "supervisor" if principal.is_supervisor else "desk"
+            return {"sub": str(principal.staff_id), "role": role, "dep": str(principal.department_id)} | office
         case Operator():
             return {"sub": str(principal.staff_id), "role": "operator"}
         case _:
@@ -133,8 +134,9 @@ def _principal(audience: Audience, session_id: SessionId, claims: Mapping[str, A
         return Operator(StaffId(UUID(claims["sub"])), session_id)
     if audience is Audience.DEPARTMENT and "cid" in claims:
         return DepartmentSystem(DepartmentId(UUID(claims["dep"])), claims["slug"], claims["name"])
-    if audience is Audience.DEPARTMENT and claims["role"] == "desk":
+    if audience is Audience.DEPARTMENT and claims["role"] in ("desk", "supervisor"):
         office = claims.get("off")
         department_id, office_id = DepartmentId(UUID(claims["dep"])), None if office is None else OfficeId(UUID(office))
-        return Staff(StaffId(UUID(claims["sub"])), session_id, department_id, office_id)
+        is_supervisor = claims["role"] == "supervisor"
+        return Staff(StaffId(UUID(claims["sub"])), session_id, department_id, office_id, is_supervisor)
     raise NotOurClaims

@@ -12,6 +12,7 @@ from functools import partial
 
 import msgspec
 
+from appointments.rush.model import ADMIT_EVERY
 from gateway.parts import HEARTBEAT_KEY, CityParts
 from kernel import db as database
 from kernel import idempotency, snapshots
@@ -71,6 +72,10 @@ def beats(parts: CityParts) -> list[Beat]:
         Beat("close what nobody answered for", sends.closing.close_everywhere, timedelta(seconds=2)),
         Beat("remind", partial(_in_every_bucket, appointments.remind_due), timedelta(seconds=5)),
         Beat("close missed bookings", partial(_in_every_bucket, appointments.close_due), timedelta(minutes=1)),
+        Beat("let people through the gate", appointments.gate.admitting.admit_due, ADMIT_EVERY),
+        Beat("forget holds", appointments.forget_holds, timedelta(seconds=5)),
+        Beat("offer what came free to who waits", appointments.offer_freed, timedelta(seconds=5)),
+        Beat("ask how visits were", partial(_in_every_bucket, appointments.ask_due), timedelta(minutes=1)),
         Beat("offer slots ahead", appointments.offer_ahead, timedelta(hours=1)),
         Beat("build status lists", partial(_build_status_lists, parts), BUILT_EVERY),
         Beat("publish the trust list", parts.wallet.trust.listing.publish_due, PUBLISHED_EVERY),

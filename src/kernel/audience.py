@@ -18,6 +18,7 @@ from kernel.principal import (
     Audience,
     Citizen,
     DepartmentSystem,
+    Keeper,
     NotProved,
     Operator,
     Principal,
@@ -114,6 +115,16 @@ def _staff(request: Request[Any, Any, Any]) -> Staff:
     return found
 
 
+def _keeper(request: Request[Any, Any, Any]) -> Keeper:
+    found = _signed_for(request, Audience.DEPARTMENT)
+    if isinstance(found, DepartmentSystem):
+        return Keeper(found.department_id, found.slug, None, f"department:{found.department_id}")
+    assert isinstance(found, Staff)
+    if not found.is_supervisor:
+        raise errors.RoleMissing("this is for a department's own system and for supervisors")
+    return Keeper(found.department_id, None, found.office_id, f"staff:{found.staff_id}")
+
+
 def _operator(request: Request[Any, Any, Any]) -> Operator:
     found = _signed_for(request, Audience.OPERATOR)
     assert isinstance(found, Operator)
@@ -125,7 +136,7 @@ _PROVIDERS: dict[Audience, dict[str, Any]] = {
     Audience.RESIDENT: {"resident": _app_resident, "citizen": _app_citizen},
     Audience.MINI: {"resident": _mini_resident, "citizen": _mini_citizen},
     Audience.VENUE: {"device": _device},
-    Audience.DEPARTMENT: {"department": _department, "staff": _staff},
+    Audience.DEPARTMENT: {"department": _department, "staff": _staff, "keeper": _keeper},
     Audience.OPERATOR: {"operator": _operator},
 }
 
@@ -167,3 +178,12 @@ def _naming(methods: str) -> Callable[[], Response[None]]:
         return Response(None, status_code=204, headers={"Allow": methods})
 
     return name_methods
+
+
+def merged(*parts: Handlers) -> Handlers:
+    """The handlers of several parts, by audience."""
+    together: dict[Audience, list[HTTPRouteHandler]] = {}
+    for part in parts:
+        for audience, handlers in part.items():
+            together.setdefault(audience, []).extend(handlers)
+    return together

@@ -52,12 +52,26 @@ class DepartmentSystem(msgspec.Struct, frozen=True):
 
 
 class Staff(msgspec.Struct, frozen=True):
-    """A clerk at a department's desk."""
+    """A clerk at a department's desk. A supervisor answers for the office: its counters, its rules, appeals."""
 
     staff_id: StaffId
     session_id: SessionId
     department_id: DepartmentId
     office_id: OfficeId | None
+    is_supervisor: bool = False
+
+
+class Keeper(msgspec.Struct, frozen=True):
+    """Whoever may say what a department offers at its desks: the department's own system, or a supervisor.
+
+    `slug` is the department's where its system told it; `office_id` is the one office that a supervisor answers for.
+    """
+
+    department_id: DepartmentId
+    slug: str | None
+    office_id: OfficeId | None
+    actor: str
+    """How acts are recorded: `department:…` or `staff:…`."""
 
 
 class Operator(msgspec.Struct, frozen=True):

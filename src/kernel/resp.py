@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 COMMAND_TIMEOUT_SECONDS = 0.5
+LAST_LOOK_SECONDS = 0.02
+"""A process that was busy has its answers lying unread: so long it looks again before it gives the link up."""
 PENDING_MAX = 20_000
 REPLY_BYTES_MAX = 8 * 1024 * 1024
 
@@ -74,6 +76,7 @@ class Link(asyncio.Protocol):
         self._asked: deque[tuple[asyncio.Future[Reply], float]] = deque()
         self._rest = b""
         self._watch: asyncio.TimerHandle | None = None
+        self._overdue: asyncio.Future[Reply] | None = None
         self.heard_at = loop.time()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -113,11 +116,15 @@ class Link(asyncio.Protocol):
         self._watch = None
         if not self._asked:
             return
+        oldest = self._asked[0][0]
         due = self._asked[0][1] + COMMAND_TIMEOUT_SECONDS
-        if due <= self._loop.time():
-            self.abort()
-        else:
+        if due > self._loop.time():
             self._watch = self._loop.call_at(due, self._check_oldest)
+        elif self._overdue is oldest:
+            self.abort()
+        else:  # the answer may be here already, unread, when this process was busy: look once before giving up
+            self._overdue = oldest
+            self._watch = self._loop.call_later(LAST_LOOK_SECONDS, self._check_oldest)
 
     def data_received(self, data: bytes) -> None:
         buffer = self._rest + data if self._rest else data

@@ -11,7 +11,7 @@ from kernel.sealing import Keys
 from notifications.model import Language
 from notifications.residents import queries
 from notifications.seals import Seals
-from notifications.templates import Template
+from notifications.template import Template
 
 
 class Choices(msgspec.Struct, frozen=True):

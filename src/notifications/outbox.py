@@ -13,7 +13,7 @@ from kernel.sealing import Keys
 from notifications import queries
 from notifications.model import Lane, Language
 from notifications.seals import Address, Seals
-from notifications.templates import Template
+from notifications.template import Template
 
 OWED_TOGETHER_MAX = 10_000
 HINT_PAUSE = timedelta(milliseconds=50)

@@ -15,7 +15,7 @@ from notifications.model import MAY_REPEAT, Channel, DeliveryStage, Outcome
 from notifications.residents.queries import ContactRow
 from notifications.routing import Carriers
 from notifications.seals import Seals
-from notifications.templates import Template
+from notifications.template import Template
 
 log = get_logger(__name__)
 

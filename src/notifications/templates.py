@@ -1,137 +1,10 @@
 """Every text the city sends, versioned, in Chinese and English, with the values it needs.
 
-A wording that changes becomes a new version; the old one stays while messages of it may still be owed. Values are
-strings, checked when the message is owed: what does not fit is a fault of ours, found by the caller's own test.
+A wording that changes becomes a new version; the old one stays while messages of it may still be owed.
 """
 
-import re
-from collections.abc import Callable, Mapping
-from datetime import datetime
-
-import msgspec
-
-from kernel.clock import in_shanghai
-from notifications.model import SEGMENTS_MAX, Channel, Lane, Language, segments
-
-SIGNATURE = "【随申办】"
-"""Who sends: carriers in the mainland require it (短信签名)."""
-_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
-_UNPRINTABLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f\ud800-\udfff]")
-_WEEKDAYS_ZH = "一二三四五六日"
-_WEEKDAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS_EN = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-class Placeholder(msgspec.Struct, frozen=True):
-    """One typed gap in a text: what may stand in it, and how it is said in each language."""
-
-    accepts: Callable[[str], bool]
-    say: Callable[[str, Language], str] = lambda value, _: value
-
-
-def text(most: int, *, empty: tuple[str, str] | None = None) -> Placeholder:
-    """Printable text of 1 to `most` characters; with `empty`, nothing is allowed too, and said so (zh, en)."""
-
-    def say(value: str, language: Language) -> str:
-        return value if value or empty is None else empty[language == "en"]
-
-    return Placeholder(
-        lambda value: (empty is not None or bool(value)) and len(value) <= most and is_printable(value), say
-    )
-
-
-def is_printable(value: str) -> bool:
-    """Whether a value holds no control character but the line feed, and no half of a surrogate pair."""
-    return _UNPRINTABLE.search(value) is None
-
-
-def one_of(**words: tuple[str, str]) -> Placeholder:
-    """One of a few words, each with its (zh, en)."""
-    return Placeholder(lambda value: value in words, lambda value, language: words[value][language == "en"])
-
-
-def _is_moment(value: str) -> bool:
-    try:
-        return datetime.fromisoformat(value).tzinfo is not None
-    except ValueError:
-        return False
-
-
-def _say_moment(value: str, language: Language) -> str:
-    at = in_shanghai(datetime.fromisoformat(value))
-    if language == "en":
-        return f"{_WEEKDAYS_EN[at.weekday()]} {at.day} {_MONTHS_EN[at.month - 1]}, {at:%H:%M}"
-    return f"{at.month}月{at.day}日（周{_WEEKDAYS_ZH[at.weekday()]}）{at:%H:%M}"
-
-
-MOMENT = Placeholder(_is_moment, _say_moment)
-"""A moment in RFC 3339 with its offset (`datetime.isoformat()`), said on the city's clock."""
-DIGITS = Placeholder(lambda value: re.fullmatch(r"[0-9]{4,8}", value) is not None)
-COUNT = Placeholder(lambda value: re.fullmatch(r"[0-9]{1,4}", value) is not None)
-NAME = text(80)
-DAY = Placeholder(lambda value: re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value) is not None)
-"""A day with its year, ISO 8601."""
-BASIS = one_of(granted=("授权", "a mandate"), guardian=("监护关系登记", "a registered guardianship"))
-STATE = one_of(
-    issued=("有效", "valid"),
-    restored=("恢复有效", "valid again"),
-    suspended=("暂停使用", "suspended"),
-    revoked=("已吊销", "revoked"),
-    superseded=("已换发新证", "replaced by a newer one"),
-    expired=("已过期", "expired"),
-)
-
-
-class Wording(msgspec.Struct, frozen=True):
-    """A text in one language: the inbox shows both, an SMS is the body alone."""
-
-    title: str
-    body: str
-
-
-class Rendered(msgspec.Struct, frozen=True):
-    title: str
-    body: str
-
-
-class Template(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of one text. `lane` says how soon it leaves, `channels` where it may go.
-
-    `optional_sms` names the preference by which a person may have it in the inbox only; None where they may not.
-    """
-
-    id: str
-    version: int
-    lane: Lane
-    channels: tuple[Channel, ...]
-    placeholders: dict[str, Placeholder]
-    zh: Wording
-    en: Wording
-    optional_sms: str | None = None
-
-    def check(self, values: Mapping[str, str]) -> None:
-        """Raises ValueError naming what is missing, unknown or of the wrong form; never the values themselves."""
-        if values.keys() != self.placeholders.keys():
-            raise ValueError(f"{self.id}: values {sorted(values)}, expected {sorted(self.placeholders)}")
-        wrong = [name for name, kind in self.placeholders.items() if not kind.accepts(values[name])]
-        if wrong:
-            raise ValueError(f"{self.id}: not of their form: {', '.join(sorted(wrong))}")
-
-    def render(self, values: Mapping[str, str], language: Language) -> Rendered:
-        wording = self.en if language == "en" else self.zh
-
-        def fill(pattern: str) -> str:
-            return _PLACEHOLDER.sub(lambda gap: self.placeholders[gap[1]].say(values[gap[1]], language), pattern)
-
-        return Rendered(fill(wording.title), fill(wording.body))
-
-    def sms(self, values: Mapping[str, str], language: Language) -> str:
-        """The text of the SMS, signed. What is longer than `SEGMENTS_MAX` segments ends with an ellipsis."""
-        whole = SIGNATURE + self.render(values, language).body
-        while segments(whole) > SEGMENTS_MAX:
-            whole = whole[: len(whole) * 9 // 10] + "…"
-        return whole
-
+from notifications.model import Channel, Lane
+from notifications.template import BASIS, COUNT, DAY, DIGITS, MOMENT, NAME, STATE, Template, Wording, one_of, text
 
 _BOTH: tuple[Channel, ...] = ("inbox", "sms")
 _BOOKING = {"service": NAME, "office": NAME, "when": MOMENT, "bring": text(200, empty=("无", "nothing"))}
@@ -195,6 +68,131 @@ BOOKING_REMINDER = Template(
     zh=Wording("预约提醒", "提醒：您预约了{when}在{office}办理“{service}”。请携带：{bring}。"),
     en=Wording("Reminder", "Reminder: {service}, {when}, at {office}. Please bring: {bring}."),
     optional_sms="reminders",
+)
+BOOKING_SOON = Template(
+    id="booking_soon",
+    version=1,
+    lane=Lane.REMINDER,
+    channels=_BOTH,
+    placeholders=_BOOKING,
+    zh=Wording("即将开始", "您预约的“{service}”将于{when}在{office}办理，请按时到场。请携带：{bring}。"),
+    en=Wording("Soon", "Soon: {service}, {when}, at {office}. Please bring: {bring}."),
+    optional_sms="reminders",
+)
+BOOKING_CANCELLED_BY_OFFICE = Template(
+    id="booking_cancelled_by_office",
+    version=1,
+    lane=Lane.CHANGE,
+    channels=_BOTH,
+    placeholders=_BOOKING | {"reason": text(200)},
+    zh=Wording("预约被取消", "很抱歉，您{when}在{office}办理“{service}”的预约已由办理单位取消：{reason}。请重新预约。"),
+    en=Wording("Cancelled by the office", "Sorry: {office} cancelled your {service} of {when}: {reason}. Book anew."),
+)
+BOOKING_MOVED_BY_OFFICE = Template(
+    id="booking_moved_by_office",
+    version=1,
+    lane=Lane.CHANGE,
+    channels=_BOTH,
+    placeholders=_BOOKING | {"reason": text(200)},
+    zh=Wording("预约被改期", "因{reason}，您的“{service}”预约改为{when}，地点：{office}。如不便请改期或取消。"),
+    en=Wording(
+        "Moved by the office", "{reason}: your {service} is now {when}, at {office}. Move or cancel if need be."
+    ),
+)
+BOOKING_MISSED = Template(
+    id="booking_missed",
+    version=1,
+    lane=Lane.RESULT,
+    channels=_BOTH,
+    placeholders=_BOOKING | {"strikes": COUNT, "most": COUNT},
+    zh=Wording(
+        "爽约记录",
+        "您未按约于{when}到{office}办理“{service}”，记爽约一次（近期共{strikes}次，满{most}次暂停预约）。有异议可申诉。",
+    ),
+    en=Wording(
+        "Not come",
+        "You did not come to {office} for {service}, {when}: {strikes} of {most} before a pause. You may appeal.",
+    ),
+    optional_sms="results",
+)
+BOOKING_SUSPENDED = Template(
+    id="booking_suspended",
+    version=1,
+    lane=Lane.CHANGE,
+    channels=_BOTH,
+    placeholders={"ends": MOMENT},
+    zh=Wording("预约暂停", "因多次爽约，您在{ends}前不能预约。已有预约不受影响，有异议可申诉。"),
+    en=Wording("Booking paused", "You missed several bookings and cannot book until {ends}. You may appeal."),
+)
+APPEAL_DECIDED = Template(
+    id="appeal_decided",
+    version=1,
+    lane=Lane.RESULT,
+    channels=_BOTH,
+    placeholders=_BOOKING
+    | {
+        "verdict": one_of(
+            waived=("成立，该记录已取消", "granted: the record is gone"), upheld=("不成立", "not granted")
+        )
+    },
+    zh=Wording("申诉结果", "您就{when}“{service}”爽约记录的申诉{verdict}。"),
+    en=Wording("Your appeal", "Your appeal about {service}, {when}, was {verdict}."),
+)
+WAITING_OFFER = Template(
+    id="waiting_offer",
+    version=1,
+    lane=Lane.CHANGE,
+    channels=_BOTH,
+    placeholders=_BOOKING | {"ends": MOMENT},
+    zh=Wording("候补名额", "候补到号：{office}“{service}”，{when}。请在{ends}前在随申办确认，逾期名额将给下一位。"),
+    en=Wording(
+        "A place came free", "A place: {service}, {when}, at {office}. Take it by {ends}, or it goes to the next."
+    ),
+)
+WAITING_LAPSED = Template(
+    id="waiting_lapsed",
+    version=1,
+    lane=Lane.RESULT,
+    channels=("inbox",),
+    placeholders={"service": NAME},
+    zh=Wording("候补结束", "您对“{service}”的候补已结束：名额未确认或候补日期已过。可重新候补。"),
+    en=Wording(
+        "Waiting ended", "Your wait for {service} has ended: not taken in time, or the days are over. Join anew."
+    ),
+)
+QUEUE_NEARLY = Template(
+    id="queue_nearly",
+    version=1,
+    lane=Lane.CHANGE,
+    channels=("inbox",),
+    placeholders={"office": NAME, "number": text(8), "ahead": COUNT},
+    zh=Wording("即将到号", "您在{office}的{number}号前面还有{ahead}人，请留意叫号。"),
+    en=Wording("Nearly your turn", "{office}: {ahead} before your number {number}. Watch the display."),
+)
+VISIT_RESULT = Template(
+    id="visit_result",
+    version=1,
+    lane=Lane.RESULT,
+    channels=_BOTH,
+    placeholders=_BOOKING
+    | {
+        "outcome": one_of(
+            done=("已办结", "done"), supplement=("需补正材料", "more papers needed"), refused=("不予办理", "refused")
+        ),
+        "note": text(200, empty=("无", "none")),
+    },
+    zh=Wording("办理结果", "您{when}在{office}办理的“{service}”：{outcome}。说明：{note}。"),
+    en=Wording("Result", "{service}, {when}, at {office}: {outcome}. Note: {note}."),
+    optional_sms="results",
+)
+VISIT_RATING = Template(
+    id="visit_rating",
+    version=1,
+    lane=Lane.RESULT,
+    channels=("inbox",),
+    placeholders=_BOOKING,
+    zh=Wording("请您评价", "您于{when}在{office}办理了“{service}”，请在随申办“我的预约”中评价本次服务。"),
+    en=Wording("How was it?", "You were at {office} for {service}, {when}. Rate the visit under My bookings."),
 )
 CERTIFICATE_ISSUED = Template(
     id="certificate_issued",
@@ -333,6 +331,17 @@ ALL = (
     BOOKING_CANCELLED,
     BOOKING_CHANGED,
     BOOKING_REMINDER,
+    BOOKING_SOON,
+    BOOKING_CANCELLED_BY_OFFICE,
+    BOOKING_MOVED_BY_OFFICE,
+    BOOKING_MISSED,
+    BOOKING_SUSPENDED,
+    APPEAL_DECIDED,
+    WAITING_OFFER,
+    WAITING_LAPSED,
+    QUEUE_NEARLY,
+    VISIT_RESULT,
+    VISIT_RATING,
     CERTIFICATE_ISSUED,
     CERTIFICATE_STATE_CHANGED,
     CERTIFICATE_SHOWN,

@@ -371,3 +371,9 @@ class ProofsBusy(Unavailable):
     """As many proofs are being drawn as can be: try again in a moment."""
 
     code = "wallet.proofs_busy"
+
+
+class MandateNotForBooking(Forbidden):
+    """This mandate does not let you book."""
+
+    code = "wallet.mandate_not_for_booking"

@@ -1,10 +1,9 @@
 """All of the wallet on the wire, and the pages behind the texts in its codes."""
 
 from litestar import MediaType, get
-from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from kernel.audience import Handlers
+from kernel.audience import Handlers, merged
 from kernel.principal import Audience
 from wallet.departments import http as departments
 from wallet.family import http as family
@@ -52,15 +51,6 @@ def open_ask(token: FromPath[str]) -> str:
     """The same page for every token: scan it with the app or the mini-program to answer."""
     del token
     return _ASK_PAGE
-
-
-def merged(*parts: Handlers) -> Handlers:
-    """The handlers of several parts, by audience."""
-    together: dict[Audience, list[HTTPRouteHandler]] = {}
-    for part in parts:
-        for audience, handlers in part.items():
-            together.setdefault(audience, []).extend(handlers)
-    return together
 
 
 _PUBLIC: Handlers = {Audience.PUBLIC: [open_code, open_ask]}

@@ -33,6 +33,8 @@ class Mandate(Struct, frozen=True):
     made_at: datetime
     made_by: str
     revoked_at: datetime | None = None
+    may_book: bool = False
+    """Whether the agent may also see, make, move and cancel the holder's bookings."""
 
     def is_good(self, now: datetime) -> bool:
         """Whether it stands at `now`."""

@@ -18,6 +18,7 @@ from wallet.departments.revoking import Revoking
 from wallet.exporting import Exporting
 from wallet.family.acting import Acting
 from wallet.family.attesting import Attesting
+from wallet.family.booking_for import BookingFor
 from wallet.family.ending import Ending
 from wallet.family.granting import Granting
 from wallet.family.looking import Looking
@@ -87,6 +88,7 @@ class Wallet:
         self._catalogue: Snapshot[Catalogue] = snapshot_of(db)
         self.snapshots: list[Refreshable] = [self._catalogue]
         self.acting = Acting(db, people, self.seals)
+        self.booking_for = BookingFor(self.acting)
         self._wire_lists()
         self._wire_issuing(registers)
         self._wire_family()

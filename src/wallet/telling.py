@@ -7,7 +7,7 @@ from msgspec import Struct
 from kernel.ids import PersonId
 from notifications import templates
 from notifications.outbox import Owed
-from notifications.templates import Template
+from notifications.template import Template
 from wallet.catalogue import Catalogue
 from wallet.model import Kind, Route, Use
 

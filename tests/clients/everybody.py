@@ -206,21 +206,25 @@ class Everybody:
         self.ask("PUT", path, self.resident.access_token, json=body)
         return booking_id
 
-    def booked_by_another(self, audience: Audience) -> tuple[str, str]:
+    def booked_by_another(self, audience: Audience, *, soon: bool = False) -> tuple[str, str]:
         """A booking that a citizen just made, and their token."""
         booking_id, token = str(uuid4()), self.city.a_citizen(audience)
-        self.ask("PUT", f"/{audience}/bookings/{booking_id}", token, json={"slot_id": self.free_slot()})
+        slot_id = self._slot_soon() if soon else self.free_slot()
+        self.ask("PUT", f"/{audience}/bookings/{booking_id}", token, json={"slot_id": slot_id})
         return booking_id, token
 
     def booked_today(self) -> str:
         """The id of a booking that a citizen just made for an hour that comes soon."""
-        booking_id, token = str(uuid4()), self.city.a_citizen(Audience.RESIDENT)
-        soon = datetime.now(UTC) + timedelta(minutes=1)
-        slot = next(
-            one for one in self._slots_found() if one["free"] and datetime.fromisoformat(one["starts_at"]) > soon
-        )
-        self.ask("PUT", f"/resident/bookings/{booking_id}", token, json={"slot_id": slot["slot_id"]})
+        booking_id, _ = self.booked_by_another(Audience.RESIDENT, soon=True)
         return booking_id
+
+    def _slot_soon(self) -> str:
+        soon = datetime.now(UTC) + timedelta(minutes=1)
+        return next(
+            str(one["slot_id"])
+            for one in self._slots_found()
+            if one["free"] and datetime.fromisoformat(one["starts_at"]) > soon
+        )
 
     def _slots_found(self) -> list[dict[str, Any]]:
         """Of the desk that is always open, earliest first."""

@@ -12,6 +12,12 @@ from schemathesis import Case
 from gateway import describing
 from kernel.principal import Audience
 from tests.clients import (
+    known_good_appointments_after,
+    known_good_appointments_bookings,
+    known_good_appointments_desk,
+    known_good_appointments_offering,
+    known_good_appointments_rush,
+    known_good_appointments_waiting,
     known_good_family,
     known_good_institutions,
     known_good_joining,
@@ -30,6 +36,12 @@ from tests.clients.known_good import known_good
 ANSWERED_WELL_MIN: Final = 0.95
 DESCRIBED: Final = {name: Described(document) for name, document in describing.documents().items()}
 TOLD_ABOUT: Final = (
+    known_good_appointments_after,
+    known_good_appointments_bookings,
+    known_good_appointments_desk,
+    known_good_appointments_offering,
+    known_good_appointments_rush,
+    known_good_appointments_waiting,
     known_good_family,
     known_good_institutions,
     known_good_joining,

@@ -13,7 +13,8 @@ from appointments.model import Booking, Stage, office_id_of
 from appointments.parts import Appointments
 from kernel.clock import StoppedClock
 from kernel.db import Database
-from kernel.ids import PersonId, StaffId
+from kernel.ids import AccountId, PersonId, SessionId, StaffId
+from kernel.principal import Audience, Resident
 from kernel.sealing import Keys
 from tests.builders_appointments import (
     THURSDAY_TEN,
@@ -83,6 +84,17 @@ async def test_a_resident_finds_books_moves_and_cancels(db, resident):
     assert (cancelled.status_code, cancelled.json()["stage"]) == (200, "cancelled")
     assert (await resident.delete(mine)).json() == cancelled.json()
     assert await disagreements(db) == []
+
+
+async def test_a_booking_says_whether_it_came_from_the_app_or_the_mini_program(db, wire, resident):
+    slot, of_the_mini_program = str(await a_slot(db)), Resident(AccountId(uuid4()), SessionId(uuid4()), a_person())
+    async with wire.signed_in(Audience.MINI, of_the_mini_program) as mini:
+        assert (await mini.put(f"/bookings/{uuid4()}", json={"slot_id": slot})).json()["channel"] == "mini"
+    assert (await resident.put(f"/bookings/{uuid4()}", json={"slot_id": slot})).json()["channel"] == "app"
+    assert [row[0] for row in await db.fetch("SELECT channel FROM appointments.booking ORDER BY seq")] == [
+        "mini",
+        "app",
+    ]
 
 
 async def test_a_refusal_says_why_in_a_problem_document(db, resident):

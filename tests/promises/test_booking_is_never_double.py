@@ -5,11 +5,20 @@ from datetime import timedelta
 
 import pytest
 
-from appointments.booking import Booker
-from appointments.errors import AlreadyBooked, BookingIdTaken, SlotFull, SlotNotFound, SlotPast, TimesOverlap
+from appointments.booking import FRESH_FOR, Booker
+from appointments.entitling import ACTIVE_MAX
+from appointments.errors import (
+    AlreadyBooked,
+    BookingIdTaken,
+    SlotFull,
+    SlotNotFound,
+    SlotPast,
+    SlotWithdrawn,
+    TimesOverlap,
+    TooManyActive,
+)
 from appointments.model import Booking
 from appointments.parts import Appointments
-from appointments.sold_out import SoldOut
 from kernel.clock import StoppedClock
 from kernel.db import Database
 from kernel.grouping import TooManyWaiting
@@ -103,6 +112,60 @@ async def test_a_retry_gets_the_first_trys_booking_when_the_slot_is_sold_out_or_
     assert await booker.book(booking_id, slot, person) == first
 
 
+async def test_who_cancelled_or_moved_away_from_a_slot_still_hears_so_when_it_is_sold_out(db, appointments):
+    slot, later = await a_slot(db, places=2), await a_slot(db, starts_at=THURSDAY_TEN + timedelta(days=1))
+    gone, moved = [await appointments.book(an_id(), slot, a_person()) for _ in range(2)]
+    gone = await appointments.cancel(gone.person_id, gone.booking_id)
+    moved = await appointments.reschedule(moved.person_id, moved.booking_id, later)
+    for _ in range(2):
+        await appointments.book(an_id(), slot, a_person())
+    for _ in range(2):
+        with pytest.raises(SlotFull):
+            await appointments.book(an_id(), slot, a_person())
+    assert appointments._sold_out.is_strange(slot, (a_person(), an_id()))
+    assert await appointments.book(gone.booking_id, slot, gone.person_id) == gone
+    assert await appointments.book(moved.booking_id, slot, moved.person_id) == moved
+
+
+async def test_a_slot_that_was_changed_is_seen_within_seconds(db, appointments, clock):
+    slot = await a_slot(db)
+    await appointments.book(an_id(), slot, a_person())
+    async with db.connection() as conn:
+        await conn.execute("UPDATE appointments.slot SET closes_at = $2 WHERE slot_id = $1", slot, clock.now())
+    clock.advance(FRESH_FOR)
+    with pytest.raises(SlotPast):
+        await appointments.book(an_id(), slot, a_person())
+
+
+async def test_nothing_is_booked_in_a_slot_that_was_just_withdrawn(db, appointments, clock):
+    slot = await a_slot(db)
+    await appointments.book(an_id(), slot, a_person())
+    async with db.connection() as conn:
+        await conn.execute("UPDATE appointments.slot SET withdrawn_at = $2 WHERE slot_id = $1", slot, clock.now())
+    with pytest.raises(SlotFull):  # as this process read it, the slot is still there
+        await appointments.book(an_id(), slot, a_person())
+    appointments._sold_out.forget(slot)
+    clock.advance(FRESH_FOR)
+    with pytest.raises(SlotWithdrawn):
+        await appointments.book(an_id(), slot, a_person())
+
+
+async def test_nobody_has_more_bookings_before_them_than_one_may_whoever_asks_where(db, database_url, clock, keys):
+    hours = [THURSDAY_TEN + nth * HALF_AN_HOUR for nth in range(ACTIVE_MAX + 8)]
+    slots = [await a_slot(db, service=f"service-{nth}", starts_at=hour) for nth, hour in enumerate(hours)]
+    other_db, person = await Database.open(database_url, connections_max=4), a_person()
+    here, there = await open_appointments(db, clock, keys), await open_appointments(other_db, clock, keys)
+    booked, refused = await ask(*((here, there)[nth % 2].book(an_id(), slot, person) for nth, slot in enumerate(slots)))
+    await other_db.close()
+    assert len(booked) == ACTIVE_MAX
+    assert {type(refusal) for refusal in refused} <= {TooManyActive}
+    for one in booked[:2]:
+        await here.cancel(person, one.booking_id)
+    booked, refused = await ask(*(here.book(an_id(), slot, person) for slot in slots))
+    assert len(booked) == 2
+    assert await disagreements(db) == []
+
+
 async def test_a_double_click_books_once(db, booker):
     slot, person, booking_id = await a_slot(db), a_person(), an_id()
     booked, refused = await ask(*(booker.book(booking_id, slot, person) for _ in range(10)))
@@ -185,7 +248,8 @@ async def test_what_is_not_there_or_has_begun_is_refused(db, booker, clock):
 
 async def test_lines_are_kept_for_a_bounded_number_of_slots(db, clock, keys):
     appointments = await open_appointments(db, clock, keys)
-    booker = Booker(db, clock, appointments._telling, SoldOut(), appointments._pace, windows_max=2)
+    booker = appointments.booker
+    booker._windows_max = 2
     slots = [await a_slot(db, starts_at=THURSDAY_TEN + nth * timedelta(hours=1)) for nth in range(5)]
     for slot in slots + slots:
         assert (await booker.book(an_id(), slot, a_person())).slot_id == slot
@@ -220,5 +284,6 @@ async def test_without_its_constraint_a_double_booking_is_found(db, booker, plan
     person, service = a_person(), "passport" if "INDEX" in planted else "licence"
     hours = THURSDAY_TEN + (timedelta(days=1) if "INDEX" in planted else timedelta())
     one, other = await a_slot(db), await a_slot(db, service=service, starts_at=hours)
-    await ask(booker.book(an_id(), one, person), booker.book(an_id(), other, person))
+    for slot in (one, other):
+        await ask(booker.book(an_id(), slot, person))
     assert [rule for rule, _ in await disagreements(db) if rule.startswith(found)]

@@ -1,9 +1,10 @@
 """`./run check` says whether what others rely on is published and fresh: keys, trust list, status lists, the log."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
+from appointments.calendars.keeping import fill_unknown
 from city.checking_published import LISTED_WITHIN, LOGGED_WITHIN, published
 from city.finding import Finding
 from kernel.clock import StoppedClock
@@ -16,7 +17,7 @@ from wallet.departments.revoking import Reason
 from wallet.model import Outcome
 from wallet.parts import Wallet
 
-ALL = ["signing keys", "trust list", "status lists", "ledger log"]
+ALL = ["signing keys", "trust list", "status lists", "ledger log", "calendar"]
 
 
 @pytest.fixture
@@ -45,6 +46,13 @@ async def test_all_is_in_order_while_the_worker_plays(wallet: Wallet) -> None:
     assert list(said) == ALL
     assert await not_fine(wallet) == []
     assert said["ledger log"].found == "0 leaves, 0 wait"
+
+
+async def test_a_year_whose_holidays_nobody_has_said_is_a_note_and_no_fault(wallet: Wallet) -> None:
+    assert "2026" in (await found(wallet))["calendar"].found
+    assert await not_fine(wallet) == []
+    await fill_unknown(wallet.db, StoppedClock(wallet.clock.now()), date(2026, 1, 1), date(2026, 12, 31))
+    assert (await found(wallet))["calendar"].found == "holidays known to the end of 2026"
 
 
 async def test_a_revocation_that_nobody_publishes_is_late_after_a_minute(wallet: Wallet, clock: StoppedClock) -> None:

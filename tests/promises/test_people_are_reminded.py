@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from appointments.model import REMIND_BEFORE, REMIND_LATE_BEFORE, Stage
+from appointments.model import REMIND_BEFORE, REMIND_SOON_BEFORE, Stage
 from appointments.parts import Appointments
 from appointments.showing_bookings import bookings_of
 from kernel.clock import StoppedClock
@@ -111,9 +111,9 @@ async def test_who_books_late_is_reminded_two_hours_before(db, appointments, clo
     await appointments.book(an_id(), slot, a_person())
     await remind_everybody(appointments)
     assert await messages(db, "booking_reminder") == 0
-    at(clock, THURSDAY_TEN - REMIND_LATE_BEFORE)
+    at(clock, THURSDAY_TEN - REMIND_SOON_BEFORE)
     await remind_everybody(appointments)
-    assert await messages(db, "booking_reminder") == 1
+    assert (await messages(db, "booking_reminder"), await messages(db, "booking_soon")) == (0, 1)
 
 
 async def test_a_worker_that_slept_through_the_hour_reminds_nobody_of_it(db, appointments, clock):
@@ -128,6 +128,8 @@ async def test_who_did_not_come_has_missed_it_and_may_book_anew(db, appointments
     later = await a_slot(db, starts_at=THURSDAY_TEN + timedelta(days=4))
     await appointments.book(an_id(), slot, person)
     at(clock, DAY_BEFORE)
+    await remind_everybody(appointments)
+    at(clock, THURSDAY_TEN - REMIND_SOON_BEFORE)
     await remind_everybody(appointments)
     at(clock, THURSDAY_TEN + timedelta(hours=13, minutes=59))
     assert await close_the_day(appointments) == 0

@@ -13,6 +13,7 @@ import pytest
 from city import casting, embedded, seeds
 from city.demo.certificates import all_holdings
 from city.demo.kinds import KINDS
+from city.demo.offices import OFFICES
 from city.demo.scenarios import SCENARIOS
 from city.demo.staff import STAFF
 from city.demo.venues import VENUES
@@ -84,9 +85,9 @@ async def content(database_url: str) -> dict[str, tuple[int, str]]:
 async def test_everybody_and_everything_is_there(parts: CityParts, db: Database, clock: StoppedClock):
     catalogue = parts.wallet.catalogue()
     assert len(catalogue.kinds) == len(KINDS)
-    assert len(catalogue.scenarios) == len(SCENARIOS)
-    assert len(catalogue.venues) == len(VENUES)
-    assert len(catalogue.devices) == sum(len(venue.devices) for venue in VENUES)
+    assert len(catalogue.scenarios) == len(SCENARIOS) + 1  # and checking in, at every office
+    assert len(catalogue.venues) == len(VENUES) + len(OFFICES)
+    assert len(catalogue.devices) == sum(len(venue.devices) for venue in VENUES) + len(OFFICES)
     held = list(all_holdings(in_shanghai(clock.now()).date()))
     assert await db.fetchval("SELECT count(*) FROM wallet.certificate") == len(held)
     assert await db.fetchval("SELECT count(*) FROM kernel.person") == len({person.key for person, _ in held})
@@ -164,7 +165,8 @@ async def test_ids_are_the_same_in_every_city():
 
 async def test_every_client_of_the_cast_can_prove_itself(parts: CityParts, settings: Settings, clock: StoppedClock):
     cast = casting.cast(settings)
-    assert len(cast.clients) == len(parts.wallet.catalogue().devices) + len(seeds.DEPARTMENTS)
+    devices = len(parts.wallet.catalogue().devices) - len(OFFICES)  # an office's reader is its staff, who sign in
+    assert len(cast.clients) == devices + len(seeds.DEPARTMENTS)
     for played in cast.clients:
         async with parts.db.connection() as conn:
             client = await queries.select_client(conn, played.client_id, Audience(played.audience))

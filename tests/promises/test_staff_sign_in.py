@@ -96,3 +96,12 @@ async def test_signing_out_ends_the_shift(entrance: Entrance) -> None:
         assert (await entrance.ask("POST", f"/{at}/sign-out", tokens["access_token"])).status_code == 204
         await entrance.refresh()
         assert (await entrance.ask("GET", f"/{at}/me", tokens["access_token"])).status_code == 401
+
+
+async def test_a_supervisor_is_known_as_one_and_a_clerk_is_not(entrance: Entrance) -> None:
+    department_id = await a_department(entrance.db, "police")
+    await a_staff_member(entrance, NOBODY, StaffRole.SUPERVISOR, department_id)
+    for phone, is_supervisor in ((NOBODY, True), (DESK, False)):
+        tokens = await entrance.sign_in(phone, at="department")
+        me = (await entrance.ask("GET", "/department/me", tokens["access_token"])).json()
+        assert (me["is_supervisor"], me["office_id"] is not None) == (is_supervisor, True)

@@ -2,13 +2,24 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
+from typing import Any
 from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appointments.booking import why_not
-from appointments.errors import AlreadyBooked, BookingIdTaken, CursorUnknown, SlotFull, TimesOverlap
+from appointments.asking import Asked
+from appointments.entitling import ACTIVE_MAX, Standing
+from appointments.errors import (
+    AlreadyBooked,
+    BookingIdTaken,
+    CursorUnknown,
+    SlotFull,
+    Suspended,
+    TimesOverlap,
+    TooManyActive,
+)
+from appointments.filing import Answer, answer_without_a_place
 from appointments.model import (
     CANCEL_BEFORE,
     REMIND_APART,
@@ -143,10 +154,21 @@ def a_booking(slot: Slot, *, service: ServiceId = SERVICE, stage: Stage = Stage.
 def test_the_reason_said_is_the_one_that_helps():
     slot, other = a_slot_at(2), ServiceId(UUID(int=9))
     mine, again = a_booking(slot), BookingId(UUID(int=8))
-    assert why_not(slot, mine.booking_id, [mine], is_full=True) is mine
-    assert isinstance(why_not(a_slot_at(5), mine.booking_id, [mine], is_full=True), BookingIdTaken)
-    assert isinstance(why_not(a_slot_at(5), again, [mine], is_full=True), AlreadyBooked)
-    assert isinstance(why_not(slot, again, [a_booking(slot, service=other)], is_full=True), TimesOverlap)
-    assert isinstance(why_not(slot, again, [a_booking(slot, stage=Stage.CANCELLED)], is_full=True), SlotFull)
-    assert why_not(slot, again, [], is_full=False) is None
+
+    def said(slot: Slot, booking_id: BookingId, theirs: list[Booking], **more: Any) -> Answer:
+        asked = Asked(mine.person_id, booking_id, 0)
+        return answer_without_a_place(slot, asked, theirs, Standing(**more), is_full=not more)
+
+    assert said(slot, mine.booking_id, [mine]) is mine
+    assert isinstance(said(a_slot_at(5), mine.booking_id, [mine]), BookingIdTaken)
+    assert isinstance(said(a_slot_at(5), again, [mine]), AlreadyBooked)
+    assert isinstance(said(slot, again, [a_booking(slot, service=other)]), TimesOverlap)
+    assert isinstance(said(slot, again, [a_booking(slot, stage=Stage.CANCELLED)]), SlotFull)
+    until = {mine.person_id: slot.starts_at}
+    assert isinstance(said(slot, again, [], suspended=until), Suspended)
+    assert said(slot, mine.booking_id, [mine], suspended=until) is mine
+    as_many = {mine.person_id: list(range(1, ACTIVE_MAX + 1))}
+    assert isinstance(said(slot, again, [], active=as_many), TooManyActive)
+    assert said(slot, again, [], active={mine.person_id: [1, 3, None]}) is None
+    assert Standing(active={mine.person_id: [1, 3, None]}).number_for(mine.person_id) == 2
     assert SlotId(slot.slot_id) == mine.slot_id

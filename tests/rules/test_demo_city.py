@@ -313,7 +313,8 @@ def test_every_desk_offers_a_known_service_and_the_services_promised_are_there()
 
 
 def test_somebody_works_at_every_desk_and_one_person_operates_the_city():
-    assert {person.office for person in STAFF if person.role is StaffRole.DESK} == {office.slug for office in OFFICES}
+    for role in (StaffRole.DESK, StaffRole.SUPERVISOR):
+        assert {person.office for person in STAFF if person.role is role} == {office.slug for office in OFFICES}
     assert [person for person in STAFF if person.role is StaffRole.OPERATOR] == [OPERATOR]
     assert all(person.department in DEPARTMENT_BY_SLUG for person in STAFF if person is not OPERATOR)
     assert not {person.name for person in STAFF} & {person.name for person in PEOPLE}

@@ -2,8 +2,9 @@
 
 from uuid import UUID
 
-from appointments.sold_out import REMEMBERED_SECONDS, SLOTS_MAX, SoldOut
-from kernel.ids import SlotId
+from appointments.queries import BookingKey
+from appointments.sold_out import KEPT_MAX, KEYS_MAX, REMEMBERED_SECONDS, SLOTS_MAX, SoldOut
+from kernel.ids import BookingId, PersonId, SlotId
 
 
 class Seconds:
@@ -46,3 +47,42 @@ def test_the_slot_heard_of_longest_ago_is_forgotten_first():
     assert sold_out.remembers(slot(0))
     assert not sold_out.remembers(slot(1))
     assert sold_out.remembers(slot(SLOTS_MAX))
+
+
+def key(number: int) -> BookingKey:
+    return PersonId(UUID(int=number)), BookingId(UUID(int=number))
+
+
+def test_only_who_never_had_to_do_with_a_full_slot_is_told_no_without_a_look():
+    seconds = Seconds()
+    sold_out = SoldOut(seconds)
+    found = sold_out.remember(slot(1))
+    assert not sold_out.is_strange(slot(1), key(7))  # nothing is known yet
+    sold_out.learn(slot(1), found, frozenset({key(7)}))
+    assert not sold_out.is_strange(slot(1), key(7))
+    assert sold_out.is_strange(slot(1), key(8))
+    assert not sold_out.is_strange(slot(2), key(8))
+    seconds.now = REMEMBERED_SECONDS
+    assert not sold_out.is_strange(slot(1), key(8))
+
+
+def test_what_was_read_before_a_place_came_free_is_not_believed_after_it():
+    sold_out = SoldOut(Seconds())
+    found = sold_out.remember(slot(1))
+    sold_out.forget(slot(1))
+    sold_out.learn(slot(1), found, frozenset())
+    assert not sold_out.is_strange(slot(1), key(8))
+    sold_out.remember(slot(1))
+    sold_out.learn(slot(1), found, frozenset())
+    assert not sold_out.is_strange(slot(1), key(8))
+
+
+def test_what_is_remembered_of_bookings_is_bounded():
+    sold_out = SoldOut(Seconds())
+    keys = frozenset(key(number) for number in range(KEYS_MAX))
+    for number in range(KEPT_MAX // KEYS_MAX + 1):
+        sold_out.learn(slot(number), sold_out.remember(slot(number)), keys)
+    assert not sold_out.is_strange(slot(0), key(KEYS_MAX))
+    assert sold_out.is_strange(slot(1), key(KEYS_MAX))
+    sold_out.learn(slot(77), sold_out.remember(slot(77)), keys | {key(KEYS_MAX)})
+    assert not sold_out.is_strange(slot(77), key(KEYS_MAX + 1))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from notifications import templates
 from notifications.model import SEGMENTS_MAX, segments
-from notifications.templates import Template
+from notifications.template import Template
 from tests.builders_notifications import VALUES
 
 every_template = pytest.mark.parametrize("template", templates.ALL, ids=lambda template: template.id)

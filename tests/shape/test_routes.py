@@ -20,7 +20,7 @@ PRINCIPALS = {
     Audience.RESIDENT: {"resident", "citizen"},
     Audience.MINI: {"resident", "citizen"},
     Audience.VENUE: {"device"},
-    Audience.DEPARTMENT: {"department", "staff"},
+    Audience.DEPARTMENT: {"department", "staff", "keeper"},
     Audience.OPERATOR: {"operator"},
 }
 """By asking for which of these a handler of an audience admits only those who have proved who they are."""

@@ -1,34 +1,79 @@
 """What staff do at their office's desk, over HTTP, under /department."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
 import msgspec
-from litestar import get, post
+from litestar import Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath, JSONBody, QueryParameter
+from msgspec import Meta
 
+from appointments.answering import ANSWERS_MAX, Told
+from appointments.asking import AnswerValue, Ground
 from appointments.desk import overseeing
-from appointments.desk.checking_in import check_in
+from appointments.desk.booking_for import BookedAtDesk
+from appointments.desk.display import http as display
+from appointments.desk.hall import http as hall
+from appointments.desk.hall.views import TicketView
+from appointments.desk.offices import office_of, supervised_office_of
 from appointments.desk.overseeing import day_of_office, waiting_now
-from appointments.errors import CursorUnknown, DaysOutOfRange, NoOffice, NotExpected, SeveralExpected
-from appointments.model import Booking, Catalogue, Stage
+from appointments.desk.reporting import DayReport, as_csv
+from appointments.errors import (
+    AlreadyBooked,
+    AnswersWrong,
+    BookingIdTaken,
+    CodeNotGood,
+    CodesNotRead,
+    CursorUnknown,
+    DaysOutOfRange,
+    GroundNeeded,
+    IdentityNotUnderstood,
+    NoOffice,
+    NotASupervisor,
+    NotExpected,
+    NotReleased,
+    PhoneNotUnderstood,
+    ReasonNeeded,
+    SeveralExpected,
+    SlotFull,
+    SlotNotFound,
+    SlotPast,
+    Suspended,
+    TimesOverlap,
+    TooManyActive,
+    TooManyLooks,
+)
+from appointments.http_bookings import AnswerText, Code, Reason
+from appointments.model import Booking, Catalogue, Channel, Lane, Stage
 from appointments.paging import CURSOR_MAX, Position, position_of
 from appointments.parts import Appointments
+from kernel.audience import Handlers, merged
 from kernel.clock import in_shanghai
-from kernel.errors import MalformedRequest, RoleMissing
-from kernel.ids import BookingId, OfficeId
-from kernel.principal import Staff
+from kernel.errors import MalformedRequest, PartAway, RoleMissing
+from kernel.ids import BookingId
+from kernel.plain_text import ONE_LINE
+from kernel.principal import Audience, Staff
 from kernel.problems import refuses
+
+SCANNED_MAX = 1_200
+"""Longer than any code of ours: what else a reader reads is answered `not_ours`."""
+NAME_MAX = 80
+CSV = "text/csv; charset=utf-8"
+MARK = "\ufeff"
+"""In front of CSV, so that spreadsheets take it for UTF-8."""
+OneLine = Annotated[str, Meta(min_length=1, max_length=40, pattern=ONE_LINE)]
 
 
 class DeskBookingView(msgspec.Struct):
-    """A booking as the desk sees it: the hour and the number, no person's data."""
+    """A booking as the desk sees it: the hour, the number and the lane, no person's data."""
 
     booking_id: UUID
     number: int
     stage: Stage
+    lane: Lane
+    channel: Channel
     service_id: UUID
     service_zh: str
     service_en: str
@@ -43,6 +88,8 @@ class DeskBookingView(msgspec.Struct):
             booking_id=booking.booking_id,
             number=booking.seq,
             stage=booking.stage,
+            lane=booking.lane,
+            channel=booking.channel,
             service_id=booking.service_id,
             service_zh=service.name_zh,
             service_en=service.name_en,
@@ -68,6 +115,49 @@ class DeskQueueView(msgspec.Struct):
     missed: int
     cancelled: int
     here: list[DeskBookingView]
+
+
+class CheckedInView(DeskBookingView):
+    """Who has come, and the queue number that they are called by; null for who came before numbers were given."""
+
+    ticket: TicketView | None
+
+
+class CodeRead(msgspec.Struct, forbid_unknown_fields=True):
+    """The text of a shown code, and an id for this reading; sent again within 90 s, the same answer."""
+
+    code: Annotated[str, Meta(max_length=SCANNED_MAX)]
+    use_id: UUID
+
+
+class PhoneSaid(msgspec.Struct, forbid_unknown_fields=True):
+    """The whole phone number that somebody at the desk says is theirs."""
+
+    phone: OneLine
+
+
+class DeskBookingRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Somebody at the desk wants this slot. The id is the clerk's to choose: sent again, the same booking.
+
+    `id_number` and `name` as on their card; `phone` where they wish to be told. The rest as when booking oneself.
+    """
+
+    booking_id: UUID
+    slot_id: UUID
+    id_number: OneLine
+    name: Annotated[str, Meta(min_length=1, max_length=NAME_MAX, pattern=ONE_LINE)]
+    phone: OneLine | None = None
+    answers: Annotated[dict[Code, AnswerText | int | float | bool], Meta(max_length=ANSWERS_MAX)] = {}
+    reason: Reason | None = None
+    ground: Ground | None = None
+
+
+class ToldView(msgspec.Struct):
+    """What a person told when booking: the answers to the service's questions, and why they need its lane."""
+
+    answers: dict[str, AnswerValue]
+    reason: str | None
+    ground: Ground | None
 
 
 @get(
@@ -115,32 +205,108 @@ async def read_desk_queue(staff: NamedDependency[Staff], appointments: NamedDepe
     )
 
 
+_CHECK_IN = refuses(MalformedRequest, RoleMissing, NoOffice, NotExpected, SeveralExpected, TimesOverlap)
+
+
 @post(
     "/desk/bookings/{booking_id:uuid}/check-in",
     operation_id="checkInAtDesk",
     summary="Somebody who is booked has come",
     status_code=200,
-    responses=refuses(MalformedRequest, RoleMissing, NoOffice, NotExpected, SeveralExpected),
+    responses=_CHECK_IN,
 )
 async def check_in_at_desk(
     booking_id: FromPath[UUID], staff: NamedDependency[Staff], appointments: NamedDependency[Appointments]
+) -> CheckedInView:
+    """Check in who holds this booking at my office today, and give them a queue number. Again, the same answer."""
+    booking = await appointments.desks.check_in(staff, office_of(staff), BookingId(booking_id))
+    return await _checked_in(appointments, booking)
+
+
+@post("/desk/check-ins/code", operation_id="checkInByCode", summary="Somebody shows their code", status_code=200,
+      responses=_CHECK_IN | refuses(CodeNotGood, CodesNotRead, PartAway))  # fmt: skip
+async def check_in_by_code(
+    data: JSONBody[CodeRead], staff: NamedDependency[Staff], appointments: NamedDependency[Appointments]
+) -> CheckedInView:
+    """A code made for checking in tells who is here and nothing more; they find the look in their ledger."""
+    booking = await appointments.desks.check_in_by_code(staff, office_of(staff), data.code, data.use_id)
+    return await _checked_in(appointments, booking)
+
+
+@post("/desk/check-ins/phone", operation_id="checkInByPhone", summary="Somebody says their phone number",
+      status_code=200, responses=_CHECK_IN | refuses(PhoneNotUnderstood, TooManyLooks))  # fmt: skip
+async def check_in_by_phone(
+    data: JSONBody[PhoneSaid], staff: NamedDependency[Staff], appointments: NamedDependency[Appointments]
+) -> CheckedInView:
+    """Whoever is not expected here today is answered the same, known or not. Each look is recorded."""
+    booking = await appointments.desks.check_in_by_phone(staff, office_of(staff), data.phone)
+    return await _checked_in(appointments, booking)
+
+
+@post("/desk/bookings", operation_id="bookAtDesk", summary="Book for somebody at the desk", status_code=201,
+      responses=refuses(
+          MalformedRequest, RoleMissing, NoOffice, IdentityNotUnderstood, PhoneNotUnderstood, SlotNotFound, SlotPast,
+          SlotFull, NotReleased, AlreadyBooked, TimesOverlap, BookingIdTaken, AnswersWrong, ReasonNeeded, GroundNeeded,
+          Suspended, TooManyActive,
+      ))  # fmt: skip
+async def book_at_desk(
+    data: JSONBody[DeskBookingRequest], staff: NamedDependency[Staff], appointments: NamedDependency[Appointments]
 ) -> DeskBookingView:
-    """Check in who holds this booking at my office today. Checking in again answers the same."""
-    booking = await check_in(
-        appointments.db, appointments.clock, staff.staff_id, office_of(staff), BookingId(booking_id)
-    )
-    return await _view(appointments, booking)
+    """For who has shown their card. They see it under their own bookings once they sign in."""
+    wanted = msgspec.convert(data, BookedAtDesk, from_attributes=True)
+    return await _view(appointments, await appointments.desks.book_for(staff, office_of(staff), wanted))
 
 
-def office_of(staff: Staff) -> OfficeId:
-    """Raises NoOffice."""
-    if staff.office_id is None:
-        raise NoOffice
-    return staff.office_id
+@get("/desk/bookings/{booking_id:uuid}/told", operation_id="readWhatWasTold", summary="What a person told when booking",
+     responses=refuses(MalformedRequest, RoleMissing, NoOffice, NotExpected, SeveralExpected))  # fmt: skip
+async def read_what_was_told(
+    booking_id: FromPath[UUID], staff: NamedDependency[Staff], appointments: NamedDependency[Appointments]
+) -> ToldView:
+    """The answers of who is expected at my office today, and their reason or ground. Recorded."""
+    told: Told = await appointments.desks.told(staff, office_of(staff), BookingId(booking_id))
+    return ToldView(told.answers, told.reason, told.ground)
+
+
+@get("/desk/report", operation_id="readDeskReport", summary="The day's report of my office",
+     responses=refuses(MalformedRequest, RoleMissing, NoOffice, NotASupervisor, DaysOutOfRange))  # fmt: skip
+async def read_desk_report(
+    staff: NamedDependency[Staff],
+    appointments: NamedDependency[Appointments],
+    day: Annotated[
+        date | None, QueryParameter(name="date", description="A day in Shanghai; today if left out.")
+    ] = None,
+    form: Annotated[Literal["json", "csv"], QueryParameter(description="For programs, or for a spreadsheet.")] = "json",
+) -> Response[DayReport]:
+    """For its supervisor: expected, come, missed, walk-ins, served, waits and service times, and by counter."""
+    report = await appointments.desks.report(supervised_office_of(staff), day)
+    if form == "csv":
+        name = f'attachment; filename="desk-{report.day.isoformat()}.csv"'
+        answer: Any = Response(MARK + as_csv(report), media_type=CSV, headers={"Content-Disposition": name})
+        return cast("Response[DayReport]", answer)
+    return Response(report)
 
 
 async def _view(appointments: Appointments, booking: Booking) -> DeskBookingView:
     return DeskBookingView.of(booking, await appointments.catalogues.knowing(booking.office_id, booking.service_id))
 
 
-HANDLERS = (list_desk_bookings, read_desk_queue, check_in_at_desk)
+async def _checked_in(appointments: Appointments, booking: Booking) -> CheckedInView:
+    catalogue = await appointments.catalogues.knowing(booking.office_id, booking.service_id)
+    ticket = await appointments.desks.ticket_of_booking(booking)
+    shown = DeskBookingView.of(booking, catalogue)
+    return CheckedInView(
+        **{name: getattr(shown, name) for name in DeskBookingView.__struct_fields__},
+        ticket=None if ticket is None else TicketView.of(ticket, catalogue),
+    )
+
+
+HANDLERS: Handlers = merged(
+    {
+        Audience.DEPARTMENT: (
+            list_desk_bookings, read_desk_queue, check_in_at_desk, check_in_by_code, check_in_by_phone, book_at_desk,
+            read_what_was_told, read_desk_report,
+        )
+    },
+    hall.HANDLERS,
+    display.HANDLERS,
+)  # fmt: skip

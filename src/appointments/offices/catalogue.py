@@ -29,6 +29,14 @@ class Catalogues(Snapshot[Catalogue]):
                     await self.refresh()
         return self.current
 
+    async def knowing_office(self, office_id: OfficeId) -> Catalogue:
+        """A catalogue with this office, read again if it is newer than what is held; without it if there is none."""
+        if self._current is None or office_id not in self._current.offices:
+            async with self._asking:
+                if self._current is None or office_id not in self._current.offices:
+                    await self.refresh()
+        return self.current
+
     def _knows(self, office_id: OfficeId, service_id: ServiceId) -> bool:
         return self._current is not None and self._current.knows(office_id, service_id)
 

@@ -9,16 +9,25 @@ import sys
 
 import msgspec
 
-from city.bench import measuring, wallet_scale, wrk
+from city.bench import measuring, rush, slots, wallet_scale, wrk
 from city.bench.rig import open_rig
 from city.errors import CannotStart
 
-NAMES = ("hello", "show", "verify", "verify-offline", "wallet-scale")
-ALONE = {"verify-offline": "city.bench.verify_offline", "wallet-scale": "city.bench.wallet_scale"}
+NAMES = ("hello", "show", "verify", "verify-offline", "wallet-scale", "rush", "slots")
+ALONE = {
+    "verify-offline": "city.bench.verify_offline",
+    "wallet-scale": "city.bench.wallet_scale",
+    "rush": "city.bench.rush",
+    "slots": "city.bench.slots",
+}
 """Figures that are no answers a second over bare ones: modules with `run(args)`."""
 SECONDS = 30
 SECONDS_MIN, SECONDS_MAX = 10, 600
-BOUNDS = {"wallet-scale": (wallet_scale.SECONDS, wallet_scale.SECONDS_MIN, wallet_scale.SECONDS_MAX)}
+BOUNDS = {
+    "wallet-scale": (wallet_scale.SECONDS, wallet_scale.SECONDS_MIN, wallet_scale.SECONDS_MAX),
+    "rush": (rush.SECONDS, rush.SECONDS_MIN, rush.SECONDS_MAX),
+    "slots": (slots.SECONDS, slots.SECONDS_MIN, slots.SECONDS_MAX),
+}
 """Where others hold: how long when nobody says, at least, at most."""
 
 
@@ -29,9 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds",
         type=int,
-        help=f"how long to load, all sides together (default: {SECONDS}; wallet-scale: {wallet_scale.SECONDS})",
+        help=f"how long to load, all sides together (default: {SECONDS}; wallet-scale: {wallet_scale.SECONDS};"
+        f" rush, for sold-out answers alone: {rush.SECONDS}; slots: {slots.SECONDS})",
     )
     wallet_scale.add_arguments(parser.add_argument_group("wallet-scale alone"))
+    rush.add_arguments(parser.add_argument_group("rush alone"))
+    slots.add_arguments(parser.add_argument_group("slots alone"))
 
 
 def run(args: argparse.Namespace) -> int:

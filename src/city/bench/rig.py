@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -50,9 +50,18 @@ class Rig:
     """The city under measurement. `parts` are opened in this process too, to prepare and to check."""
 
     def __init__(
-        self, settings: Settings, loop: asyncio.AbstractEventLoop, parts: CityParts, folder: Path, *, url: str, pid: int
+        self,
+        settings: Settings,
+        loop: asyncio.AbstractEventLoop,
+        parts: CityParts,
+        folder: Path,
+        *,
+        url: str,
+        pid: int,
+        environ: Mapping[str, str],
     ) -> None:
         self.settings = settings
+        self.environ = environ
         self.parts = parts
         self.folder = folder
         self.url = url
@@ -75,12 +84,12 @@ class Rig:
 
 
 @contextmanager
-def open_rig(say: Callable[[str], None]) -> Iterator[Rig]:
-    """Bring the city up, and take it down at the end."""
+def open_rig(say: Callable[[str], None], *, is_planted: bool = True) -> Iterator[Rig]:
+    """Bring the city up, and take it down at the end. `is_planted`: with the people and certificates of the demo."""
     web_core, other_core = measuring.cores()
     if other_core:
         os.sched_setaffinity(0, other_core)  # PostgreSQL, Redis and wrk inherit it
-    say("  starting PostgreSQL and Redis, planting the demo city")
+    say(f"  starting PostgreSQL and Redis{', planting the demo city' if is_planted else ''}")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         running = stack.enter_context(servers(durable=True))
@@ -101,21 +110,24 @@ def open_rig(say: Callable[[str], None]) -> Iterator[Rig]:
         loop = asyncio.new_event_loop()
         stack.callback(loop.close)
         loop.run_until_complete(migrate(running.database_url, MIGRATIONS))
-        loop.run_until_complete(seeds.plant(settings, out=io.StringIO()))  # its progress is nobody's here
+        if is_planted:
+            loop.run_until_complete(seeds.plant(settings, out=io.StringIO()))  # its progress is nobody's here
         parts = loop.run_until_complete(CityParts.open(settings, process="bench"))
         stack.callback(lambda: loop.run_until_complete(parts.close()))
-        web = stack.enter_context(_process(command_line("serve"), environ, web_core))
-        _await(web, port, "/health/ready")
-        rig = Rig(settings, loop, parts, folder, url=f"http://127.0.0.1:{port}", pid=web.pid)
+        web = stack.enter_context(process(command_line("serve"), environ, web_core))
+        await_ready(web, port, "/health/ready")
+        rig = Rig(settings, loop, parts, folder, url=f"http://127.0.0.1:{port}", pid=web.pid, environ=environ)
         words = (sys.executable, "-P", "-m", "city.bench.bare", str(bare_port))
-        bare = stack.enter_context(_process(words, environ, web_core))
-        _await(bare, bare_port, "/")
+        bare = stack.enter_context(process(words, environ, web_core))
+        await_ready(bare, bare_port, "/")
         rig.bare_url, rig.bare_pid = f"http://127.0.0.1:{bare_port}", bare.pid
         yield rig
 
 
 @contextmanager
-def _process(words: tuple[str, ...], environ: dict[str, str], core: set[int]) -> Iterator[subprocess.Popen[bytes]]:
+def process(words: tuple[str, ...], environ: Mapping[str, str], core: set[int]) -> Iterator[subprocess.Popen[bytes]]:
+    """A server of the benchmark on a core of its own, for the block."""
+
     def on_its_core() -> None:
         if core:
             os.sched_setaffinity(0, core)
@@ -141,7 +153,8 @@ def free_port() -> int:
         return port
 
 
-def _await(process: subprocess.Popen[bytes], port: int, path: str) -> None:
+def await_ready(process: subprocess.Popen[bytes], port: int, path: str) -> None:
+    """Return when it answers. Raises CannotStart."""
     end = time.monotonic() + READY_WITHIN_SECONDS
     while time.monotonic() < end:
         if process.poll() is not None:

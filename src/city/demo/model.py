@@ -232,6 +232,8 @@ class Office(msgspec.Struct, frozen=True, kw_only=True):
     district: str
     address: str
     phone: str
+    latitude: float
+    longitude: float
     desks: tuple[Desk, ...]
 
 
@@ -269,12 +271,13 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
 
 class StaffRole(StrEnum):
     DESK = "desk"
+    SUPERVISOR = "supervisor"
     ISSUER = "issuer"
     OPERATOR = "operator"
 
 
 class Staff(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody who works for the city; desk staff are in an office and a department, issuers in a department."""
+    """Somebody who works for the city. Desk staff and supervisors have an office, all but operators a department."""
 
     key: str
     name: str

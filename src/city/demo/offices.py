@@ -80,6 +80,20 @@ _DESKS: Final = {
 """The hours, slot length and places of a service; every office that offers it keeps the same."""
 
 
+_POSITIONS: Final = {
+    "huangpu-service-centre": (31.2243, 121.4841),
+    "xuhui-service-centre": (31.1872, 121.4371),
+    "changning-marriage-office": (31.2211, 121.4049),
+    "jingan-business-centre": (31.2337, 121.4478),
+    "yangpu-health-centre": (31.2713, 121.5262),
+    "minhang-vehicle-office": (31.1128, 121.3817),
+    "jiading-registry": (31.3756, 121.2655),
+    "pudong-service-centre": (31.2214, 121.5447),
+    "songjiang-service-centre": (31.0322, 121.2279),
+}
+"""Degrees (WGS 84): somewhere in the district, where no such office stands."""
+
+
 def _office(number: int, slug: str, names: tuple[str, str], where: tuple[str, str], services: str) -> Office:
     district, street = where
     return Office(
@@ -89,6 +103,8 @@ def _office(number: int, slug: str, names: tuple[str, str], where: tuple[str, st
         district=district,
         address=f"上海市{DISTRICT_BY_CODE[district].name_zh}{street}",
         phone=phone(8000 + number),
+        latitude=_POSITIONS[slug][0],
+        longitude=_POSITIONS[slug][1],
         desks=tuple(_DESKS[service] for service in services.split()),
     )
 

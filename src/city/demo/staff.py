@@ -1,4 +1,4 @@
-"""Who works for the demo city: somebody at every desk, an issuer in the departments that show it, one operator."""
+"""Who works for the demo city: at every desk a clerk and a supervisor, issuers where that is shown, one operator."""
 
 from typing import Final
 
@@ -18,6 +18,18 @@ _DESK_NAMES: Final = (
     ("鄢知秋", "Yan Zhiqiu"),
     ("郎晓波", "Lang Xiaobo"),
     ("花满庭", "Hua Manting"),
+)
+
+_SUPERVISOR_NAMES: Final = (
+    ("邰望舒", "Tai Wangshu"),
+    ("车行健", "Che Xingjian"),
+    ("濮怀瑾", "Pu Huaijin"),
+    ("戈壁青", "Ge Biqing"),
+    ("缪承志", "Miao Chengzhi"),
+    ("燕归来", "Yan Guilai"),
+    ("苗春生", "Miao Chunsheng"),
+    ("卞如海", "Bian Ruhai"),
+    ("裘半山", "Qiu Banshan"),
 )
 
 _ISSUERS: Final = (
@@ -60,5 +72,20 @@ _DEPARTMENT_STAFF: Final = tuple(
     for ordinal, (department, name, name_latin) in enumerate(_ISSUERS, start=len(_DESK_STAFF) + 1)
 )
 
-STAFF: Final = (OPERATOR, *_DESK_STAFF, *_DEPARTMENT_STAFF)
+_SUPERVISORS: Final = tuple(
+    Staff(
+        key=f"s-supervisor-{office.slug}",
+        name=name,
+        name_latin=name_latin,
+        phone=phone(_FIRST_PHONE + ordinal),
+        role=StaffRole.SUPERVISOR,
+        office=office.slug,
+        department=SERVICE_BY_SLUG[office.desks[0].service].department,
+    )
+    for ordinal, (office, (name, name_latin)) in enumerate(
+        zip(OFFICES, _SUPERVISOR_NAMES, strict=True), start=len(_DESK_STAFF) + len(_DEPARTMENT_STAFF) + 1
+    )
+)
+
+STAFF: Final = (OPERATOR, *_DESK_STAFF, *_DEPARTMENT_STAFF, *_SUPERVISORS)
 STAFF_BY_KEY: Final = {person.key: person for person in STAFF}

@@ -4,6 +4,7 @@ It believes the token and no other header. Visits are kept in memory: this is a 
 """
 
 import asyncio
+import math
 import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -23,6 +24,7 @@ from kernel.clock import Clock, in_shanghai
 SLUG: Final = "parks"
 HEALTH_PATH: Final = "/suishenban/health"
 REGISTER_PATH: Final = "/suishenban/register"
+VEHICLE_PATH: Final = "/suishenban/vehicles/{vehicle}"
 BODY_BYTES_MAX: Final = 16 * 1024
 VISITS_MAX: Final = 100
 VISITORS_MAX: Final = 10_000
@@ -46,6 +48,13 @@ PARKS: Final = (
     Park("lantern-riverside", "灯下滨江绿地", "Lantern Riverside", "310110"),
 )
 _PARK_SLUGS: Final = frozenset(park.slug for park in PARKS)
+
+
+BUSES: Final = frozenset({"park-bus-1", "park-bus-2"})
+"""The vehicles of the demo's bookable park bus (`city.demo.offices`)."""
+CENTRE: Final = (31.40, 121.49)
+RADIUS: Final = 0.05
+"""Where they go round, in degrees (WGS 84)."""
 
 
 class VisitRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -89,6 +98,7 @@ class Parks:
             [
                 web.get(HEALTH_PATH, self.health, allow_head=False),
                 web.post(REGISTER_PATH, self._for_caller(self.look_up)),
+                web.get(VEHICLE_PATH, self._for_caller(self.vehicle), allow_head=False),
                 web.get("/parks", self._for_caller(self.parks), allow_head=False),
                 web.get("/me", self._for_caller(self.me), allow_head=False),
                 web.get("/me/visits", self._for_caller(self.visits), allow_head=False),
@@ -122,6 +132,16 @@ class Parks:
         today = in_shanghai(self._clock.now()).date()
         who = asked.holder
         return _answer({"certificates": parks_register.entries_of(who.id_number, who.name, asked.kind_code, today)})
+
+    async def vehicle(self, request: web.Request, _caller: Caller) -> web.Response:
+        """Where one of our buses is: invented, and said to be so (`is_stand_in`). It goes round once an hour."""
+        if request.match_info["vehicle"] not in BUSES:
+            raise Refused(404, "parks.vehicle_unknown", "There is no such bus")
+        now = self._clock.now()
+        turned = (now.minute * 60 + now.second) / 3600 * math.tau
+        latitude, longitude = CENTRE[0] + RADIUS * math.sin(turned), CENTRE[1] + RADIUS * math.cos(turned)
+        where = {"latitude": round(latitude, 5), "longitude": round(longitude, 5)}
+        return _answer({**where, "as_of": now, "is_stand_in": True})
 
     async def parks(self, _request: web.Request, _caller: Caller) -> web.Response:
         return _answer({"parks": PARKS})

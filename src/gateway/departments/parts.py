@@ -10,6 +10,7 @@ from gateway.departments import conforming, onboarding
 from gateway.departments.calling import Calling
 from gateway.departments.model import Apps, Registered, State
 from gateway.departments.registers import DepartmentRegisters
+from gateway.departments.vehicles import DepartmentsForAppointments
 from gateway.departments.vouching import Vouching
 from kernel.clock import Clock
 from kernel.db import Database
@@ -44,6 +45,7 @@ class Departments:
         vouching = Vouching(signing_keys, keys.derived("gateway.pairwise"), issuer=issuer)
         self.calling = Calling(http, clock, vouching, lambda: self._apps.current)
         self.registers = DepartmentRegisters(self.calling, lambda: self._apps.current)
+        self.for_appointments = DepartmentsForAppointments(db, self.calling, lambda: self._apps.current)
         self.snapshots: list[Refreshable] = [self._apps]
 
     @classmethod

@@ -38,6 +38,17 @@ async def select_department(conn: Connection, slug: str) -> DepartmentId | None:
     return None if found is None else DepartmentId(found)
 
 
+async def select_slug_of_department(conn: Connection, department_id: DepartmentId) -> str | None:
+    slug: str | None = await conn.fetchval(
+        """
+        -- gateway.select_slug_of_department
+        SELECT slug FROM gateway.department WHERE department_id = $1
+        """,
+        department_id,
+    )
+    return slug
+
+
 async def select_department_slugs(conn: Connection) -> list[str]:
     rows = await conn.fetch(
         """

@@ -2,23 +2,33 @@
 
 from datetime import datetime
 from typing import Annotated, Literal, get_args
+from uuid import UUID
 
 import msgspec
-from litestar import get, post
+from litestar import get, post, put
 from litestar.di import NamedDependency
-from litestar.params import JSONBody, PathParameter, QueryParameter
+from litestar.params import FromPath, JSONBody, PathParameter, QueryParameter
+from msgspec import Meta
 
+from appointments.errors import OfficeNotFound
+from appointments.parts import Appointments
+from gateway import recognising
 from gateway.operators.errors import NoSuchKey
 from kernel import audit
 from kernel.audience import Handlers
 from kernel.db import Database
+from kernel.errors import MalformedRequest
+from kernel.ids import OfficeId
 from kernel.keys import SigningKeys
 from kernel.principal import Audience, Operator
 from kernel.problems import refuses
 from kernel.purposes import PURPOSES
+from wallet.errors import CatalogueIncomplete
+from wallet.forms import CreditCode, KindCode
 
 ENTRIES_MAX = 200
 KEY_ID_MAX = 60
+KINDS_MAX = 20
 
 EntriesWanted = Annotated[int, QueryParameter(ge=1, le=ENTRIES_MAX, description="How many at most.")]
 KeyId = Annotated[str, PathParameter(max_length=KEY_ID_MAX, pattern=r"^[a-z0-9-]+$(?!\n)")]
@@ -71,6 +81,21 @@ class RevocationView(msgspec.Struct):
     revoked: bool
 
 
+class CodeReaderRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """The office as an organisation, and which kinds of certificates tell who has come: the same at every office."""
+
+    credit_code: CreditCode
+    kind_codes: Annotated[list[KindCode], Meta(min_length=1, max_length=KINDS_MAX)]
+
+
+class CodeReaderView(msgspec.Struct):
+    """The venue that an office is for people's ledgers, and its reader."""
+
+    office_id: UUID
+    venue_id: UUID
+    device_id: UUID
+
+
 @get("/audit", operation_id="readAudit", summary="The newest acts on record", status_code=200)
 async def read_audit(
     operator: NamedDependency[Operator], db: NamedDependency[Database], limit: EntriesWanted = 50
@@ -120,6 +145,34 @@ async def revoke_signing_key(
     return RevocationView(key_id, revoked=True)
 
 
+@put(
+    "/offices/{office_id:uuid}/code-reader",
+    operation_id="putCodeReader",
+    summary="Let an office check people in by their codes",
+    responses=refuses(MalformedRequest, OfficeNotFound, CatalogueIncomplete),
+)
+async def put_code_reader(
+    office_id: FromPath[UUID],
+    data: JSONBody[CodeReaderRequest],
+    operator: NamedDependency[Operator],
+    db: NamedDependency[Database],
+    appointments: NamedDependency[Appointments],
+) -> CodeReaderView:
+    """Its staff read codes at check-in; each look is in the resident's ledger under the office's name. Recorded."""
+    catalogue = await appointments.catalogues.knowing_office(OfficeId(office_id))
+    office = catalogue.offices.get(OfficeId(office_id))
+    if office is None:
+        raise OfficeNotFound
+    now, reader = appointments.clock.now(), recognising.reader_of(office.office_id)
+    async with db.transaction() as conn:
+        await recognising.open_reader(conn, office, credit_code=data.credit_code, kind_codes=data.kind_codes)
+        await audit.record(
+            conn, actor=f"operator:{operator.staff_id}", act="gateway.put_code_reader", subject=f"office:{office_id}",
+            now=now,
+        )  # fmt: skip
+    return CodeReaderView(office_id, reader.venue_id, reader.device_id)
+
+
 HANDLERS: Handlers = {
-    Audience.OPERATOR: [read_audit, list_signing_keys, rotate_signing_key, revoke_signing_key],
+    Audience.OPERATOR: [read_audit, list_signing_keys, rotate_signing_key, revoke_signing_key, put_code_reader],
 }

@@ -11,6 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
+from appointments.accounts.exporting import AppointmentsExport
 from gateway.residents.errors import (
     CodeNotAccepted,
     IdNumberNotValid,
@@ -46,7 +47,7 @@ from gateway.sessions.http import (
     audience_of,
 )
 from kernel.audience import OPEN
-from kernel.errors import MalformedRequest, NoSuchPath, TokenRevoked
+from kernel.errors import MalformedRequest, NoSuchPath, PartAway, TokenRevoked
 from kernel.ids import SessionId
 from kernel.plain_text import ONE_LINE
 from kernel.principal import Audience, Resident
@@ -137,9 +138,9 @@ class SessionsView(msgspec.Struct):
 
 
 class ExportView(msgspec.Struct):
-    """Everything the entrance and the wallet hold about a resident, unmasked.
+    """Everything the entrance, the wallet and appointments hold about a resident, unmasked.
 
-    `wallet` is null until the real name was checked.
+    `wallet` and `appointments` are null until the real name was checked.
     """
 
     account_id: UUID
@@ -152,6 +153,7 @@ class ExportView(msgspec.Struct):
     chat_linked_at: list[datetime]
     sessions: list[SessionView]
     wallet: WalletExport | None
+    appointments: AppointmentsExport | None
 
     @classmethod
     def of(cls, held: Held, this: SessionId) -> "ExportView":
@@ -166,6 +168,7 @@ class ExportView(msgspec.Struct):
             chat_linked_at=held.chat_linked_at,
             sessions=SessionsView.of(held.sessions, this).sessions,
             wallet=held.wallet,
+            appointments=held.appointments,
         )
 
 
@@ -287,24 +290,27 @@ async def read_me(resident: NamedDependency[Resident], residents: NamedDependenc
 @get(
     "/export",
     operation_id="exportAccount",
-    summary="Take along what the entrance and the wallet hold about you",
+    summary="Take along what the city holds about you",
     status_code=200,
     responses=refuses(TokenRevoked),
 )
 async def export_account(resident: NamedDependency[Resident], residents: NamedDependency[Residents]) -> ExportView:
-    """Account, sessions and links to other apps; certificates, who looked at them, mandates and printed proofs.
+    """Account, sessions and links to other apps; certificates, who looked at them, mandates and printed proofs; what
+    you booked, told, waited for, missed and rated.
 
-    Not yet in it: bookings, and the messages in your inbox, which have lists of their own.
+    Not yet in it: the messages in your inbox, which have a list of their own.
     """
     return ExportView.of(await residents.showing.held(resident.account_id), resident.session_id)
 
 
-@delete("/account", operation_id="closeAccount", summary="Close your account", status_code=204)
+@delete("/account", operation_id="closeAccount", summary="Close your account", status_code=204,
+        responses=refuses(PartAway))  # fmt: skip
 async def close_account(resident: NamedDependency[Resident], residents: NamedDependency[Residents]) -> None:
     """Every device is signed out, what the entrance holds is deleted, and the mandates you granted end.
 
-    Certificates, the records of their use, mandates you hold and proofs you printed stay. Bookings, messages and the
-    number that notices go to are not touched yet: cancel beforehand what you will not keep.
+    What you have booked ahead is cancelled, what is held for you given back, and you wait for nothing any more.
+    Certificates, the records of their use, mandates you hold, proofs you printed and visits that were stay. Messages
+    and the number that notices go to are not touched yet.
     """
     await residents.close_account(resident.account_id)
 

@@ -4,6 +4,7 @@ from typing import Self
 
 import aiohttp
 
+from appointments.parts import Appointments
 from gateway import outside, tokens
 from gateway.residents import closing
 from gateway.residents.accounts import Accounts
@@ -45,6 +46,7 @@ class Residents:
         real_name_url: str,
         bounds: Bounds,
         wallet: Wallet | None = None,
+        appointments: Appointments | None = None,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -56,8 +58,9 @@ class Residents:
         checker = RealNameChecker(http, real_name_url)
         self.real_names = RealNames(db, clock, limits, people, contacts, self.accounts, sessions, checker)
         export = None if wallet is None else wallet.exporting.everything_of
-        self.showing = ShowingAccount(db, clock, people, self.accounts, sessions, export)
-        self._leave = None if wallet is None else wallet.leaving.leave
+        export_bookings = None if appointments is None else appointments.exporting.everything_of
+        self.showing = ShowingAccount(db, clock, people, self.accounts, sessions, export, export_bookings)
+        self._leave = [part.leaving.leave for part in (appointments, wallet) if part is not None]
         self.snapshots: list[Refreshable] = [sessions.ended]
 
     @classmethod
@@ -76,10 +79,11 @@ class Residents:
         real_name_url: str,
         bounds: Bounds | None = None,
         wallet: Wallet | None = None,
+        appointments: Appointments | None = None,
     ) -> Self:
         """Wire the part inside the running event loop; `close` it at the end.
 
-        With the wallet, an export holds what that holds, and closing an account tells it.
+        With the wallet and appointments, an export holds what those hold, and closing an account tells them.
         """
         sessions = Sessions(db, clock, signing_keys, keys, issuer=issuer)
         http = outside.open_client(connections_max=CONNECTIONS_MAX)
@@ -96,6 +100,7 @@ class Residents:
             real_name_url=real_name_url,
             bounds=bounds or Bounds(),
             wallet=wallet,
+            appointments=appointments,
         )
 
     async def close_account(self, account_id: AccountId) -> None:

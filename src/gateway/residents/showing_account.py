@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from appointments.accounts.exporting import AppointmentsExport
 from gateway.residents import queries
 from gateway.residents.accounts import Accounts
 from gateway.residents.model import Account, Language, masked_id_number, masked_phone
@@ -19,6 +20,8 @@ from wallet.exporting import WalletExport
 
 Export = Callable[[PersonId], Awaitable[WalletExport]]
 """Asks the wallet for everything it holds about a person."""
+ExportBookings = Callable[[PersonId], Awaitable[AppointmentsExport]]
+"""Asks appointments for the same."""
 
 
 class RealName(msgspec.Struct, frozen=True):
@@ -47,7 +50,7 @@ class HeldSession(msgspec.Struct, frozen=True):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """Everything the entrance and the wallet hold about a resident, unmasked: theirs to take along."""
+    """Everything the entrance, the wallet and appointments hold about a resident, unmasked: theirs to take along."""
 
     account_id: AccountId
     phone: str
@@ -59,6 +62,7 @@ class Held(msgspec.Struct, frozen=True):
     chat_linked_at: list[datetime]
     sessions: list[HeldSession]
     wallet: WalletExport | None
+    appointments: AppointmentsExport | None
 
 
 class ShowingAccount:
@@ -70,6 +74,7 @@ class ShowingAccount:
         accounts: Accounts,
         sessions: Sessions,
         export: Export | None,
+        export_bookings: ExportBookings | None = None,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -77,6 +82,7 @@ class ShowingAccount:
         self._accounts = accounts
         self._sessions = sessions
         self._export = export
+        self._export_bookings = export_bookings
 
     async def me(self, account_id: AccountId) -> Me:
         async with self._db.connection() as conn:
@@ -117,11 +123,17 @@ class ShowingAccount:
             chat_linked_at=linked_at,
             sessions=sessions,
             wallet=await self._held_in_wallet(account.person_id),
+            appointments=await self._booked(account.person_id),
         )
 
     async def _held_in_wallet(self, person_id: PersonId | None) -> WalletExport | None:
         """None while the real name is not checked: then nobody knows whose certificates they would be."""
         return None if person_id is None or self._export is None else await self._export(person_id)
+
+    async def _booked(self, person_id: PersonId | None) -> AppointmentsExport | None:
+        if person_id is None or self._export_bookings is None:
+            return None
+        return await self._export_bookings(person_id)
 
     async def _identity(self, conn: Connection, account: Account) -> Identity | None:
         return None if account.person_id is None else await self._people.identity(conn, account.person_id)

@@ -28,18 +28,19 @@ class StaffSignInRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class StaffView(msgspec.Struct):
-    """Who is signed in. An operator has no department; an issuer has no office."""
+    """Who is signed in. An operator has no department; an issuer has no office; a supervisor answers for theirs."""
 
     staff_id: UUID
     name: str
     department_id: UUID | None
     office_id: UUID | None
+    is_supervisor: bool
 
     @classmethod
     def of(cls, who: Staff | Operator, identity: StaffIdentity) -> "StaffView":
         if isinstance(who, Operator):
-            return cls(who.staff_id, identity.name, None, None)
-        return cls(who.staff_id, identity.name, who.department_id, who.office_id)
+            return cls(who.staff_id, identity.name, None, None, False)
+        return cls(who.staff_id, identity.name, who.department_id, who.office_id, who.is_supervisor)
 
 
 @post(

@@ -10,6 +10,8 @@ from kernel.principal import Audience
 
 class StaffRole(StrEnum):
     DESK = "desk"
+    SUPERVISOR = "supervisor"
+    """Answers for an office: does whatever its clerks do, and what is the office's to decide."""
     ISSUER = "issuer"
     OPERATOR = "operator"
 

@@ -42,7 +42,8 @@ def proved(member: StaffMember, session_id: SessionId) -> Staff | Operator:
     if member.role is StaffRole.OPERATOR:
         return Operator(member.staff_id, session_id)
     assert member.department_id is not None  # the database refuses anything else
-    return Staff(member.staff_id, session_id, member.department_id, member.office_id)
+    is_supervisor = member.role is StaffRole.SUPERVISOR
+    return Staff(member.staff_id, session_id, member.department_id, member.office_id, is_supervisor)
 
 
 async def find_principal(conn: Connection, subject_id: UUID, session_id: SessionId) -> Staff | Operator | None:

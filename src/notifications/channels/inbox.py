@@ -9,7 +9,7 @@ from kernel.db import Connection
 from kernel.ids import MessageId, PersonId
 from notifications.residents import queries
 from notifications.seals import Seals
-from notifications.templates import Template
+from notifications.template import Template
 
 
 class Item(msgspec.Struct, frozen=True):

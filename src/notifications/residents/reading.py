@@ -17,6 +17,7 @@ from notifications.errors import CursorUnknown, MessageNotFound
 from notifications.model import Language
 from notifications.residents import queries
 from notifications.seals import Seals
+from notifications.template import Rendered
 
 PAGE_MAX = 50
 UNREAD_COUNTED_MAX = 100
@@ -26,7 +27,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LAST = datetime(9999, 1, 1, tzinfo=UTC)
 _LAST_ID = MessageId(UUID(int=2**128 - 1))
-_UNREADABLE = templates.Rendered("消息无法显示 / This message cannot be shown", "")
+_UNREADABLE = Rendered("消息无法显示 / This message cannot be shown", "")
 
 log = get_logger(__name__)
 
@@ -80,7 +81,7 @@ class Inbox:
         shown = self._rendered(person_id, row, language)
         return InboxItem(row.message_id, row.template, shown.title, shown.body, row.arrived_at, row.read_at)
 
-    def _rendered(self, person_id: PersonId, row: queries.ItemRow, language: Language) -> templates.Rendered:
+    def _rendered(self, person_id: PersonId, row: queries.ItemRow, language: Language) -> Rendered:
         template = templates.find(row.template, row.version)
         try:
             if template is not None:

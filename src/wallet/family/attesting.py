@@ -138,6 +138,7 @@ class Attesting:
             expires_at=period.expires_at,
             made_at=now,
             made_by=f"department:{department_id}",
+            may_book=True,
         )
         return Filed(mandate, self._seals.agent_name(ward, mandate_id, told.guardian.name))
 

@@ -46,6 +46,7 @@ class Wish(Struct, frozen=True, kw_only=True):
     scenario_codes: tuple[str, ...] | None
     starts_at: datetime | None
     expires_at: datetime
+    may_book: bool = False
 
 
 class Granting:
@@ -141,16 +142,17 @@ class Granting:
             expires_at=period.expires_at,
             made_at=now,
             made_by=f"person:{holder}",
+            may_book=wish.may_book,
         )
         return Filed(mandate, self._seals.agent_name(holder, mandate_id, wish.agent.name))
 
     def _same(self, filed: Filed, wish: Wish, agent: PersonId) -> Filed:
         """What was filed, if it is what is wished for. Raises MandateReused."""
         mandate = filed.mandate
-        asked = (agent, wish.agent.name, wish.kind_codes, wish.scenario_codes, wish.expires_at)
+        asked = (agent, wish.agent.name, wish.kind_codes, wish.scenario_codes, wish.expires_at, wish.may_book)
         stands = (
             mandate.agent_person_id, self._acting.agent_name(filed), mandate.kind_codes, mandate.scenario_codes,
-            mandate.expires_at,
+            mandate.expires_at, mandate.may_book,
         )  # fmt: skip
         if (
             asked != stands

@@ -62,7 +62,8 @@ class Named(msgspec.Struct, forbid_unknown_fields=True):
 class MandateRequest(msgspec.Struct, forbid_unknown_fields=True):
     """Whom you let show your certificates: of which kinds, under which scenarios (null: any), and for how long.
 
-    `starts_at` null: from now on. It ends within five years.
+    `starts_at` null: from now on. It ends within five years. With `may_book` they may also see, make, move and cancel
+    your bookings at offices; you are told of each.
     """
 
     agent: Named
@@ -70,6 +71,7 @@ class MandateRequest(msgspec.Struct, forbid_unknown_fields=True):
     kind_codes: Annotated[list[KindCode], Meta(min_length=1, max_length=CODES_MAX)] | None = None
     scenario_codes: Annotated[list[ScenarioCode], Meta(min_length=1, max_length=CODES_MAX)] | None = None
     starts_at: Moment | None = None
+    may_book: bool = False
 
 
 class GuardianshipRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -104,6 +106,7 @@ async def give_mandate(
         scenario_codes=None if data.scenario_codes is None else tuple(dict.fromkeys(data.scenario_codes)),
         starts_at=data.starts_at,
         expires_at=data.expires_at,
+        may_book=data.may_book,
     )
     filed = await wallet.granting.grant(citizen.person_id, mandate_id, wish)
     return MandateView.of(wallet.catalogue(), wallet.mandates.as_holder(filed), wallet.clock.now())

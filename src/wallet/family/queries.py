@@ -17,7 +17,7 @@ _SELECT_MANDATES = Many(
     """
     -- wallet.select_mandates
     SELECT m.person_id, m.mandate_id, m.agent_person_id, m.agent_name, m.basis, m.kind_codes, m.scenario_codes,
-           m.starts_at, m.expires_at, m.made_at, m.made_by, m.revoked_at
+           m.starts_at, m.expires_at, m.made_at, m.made_by, m.revoked_at, m.may_book
       FROM (VALUES {rows}) AS wanted (person_id, mandate_id)
       JOIN wallet.mandate AS m ON m.person_id = wanted.person_id AND m.mandate_id = wanted.mandate_id
     """,
@@ -49,12 +49,12 @@ async def insert_mandate(conn: Connection, filed: Filed) -> bool:
         """
         -- wallet.insert_mandate
         INSERT INTO wallet.mandate (person_id, mandate_id, agent_person_id, agent_name, basis, kind_codes,
-                                    scenario_codes, starts_at, expires_at, made_at, made_by)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING RETURNING true
+                                    scenario_codes, starts_at, expires_at, made_at, made_by, may_book)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING RETURNING true
         """,
         mandate.person_id, mandate.mandate_id, mandate.agent_person_id, filed.agent_name, mandate.basis,
         mandate.kind_codes, mandate.scenario_codes, mandate.starts_at, mandate.expires_at, mandate.made_at,
-        mandate.made_by,
+        mandate.made_by, mandate.may_book,
     )  # fmt: skip
     return bool(made)
 
@@ -84,7 +84,7 @@ async def select_mandates_given(conn: Connection, person_id: PersonId, *, limit:
         """
         -- wallet.select_mandates_given
         SELECT person_id, mandate_id, agent_person_id, agent_name, basis, kind_codes, scenario_codes, starts_at,
-               expires_at, made_at, made_by, revoked_at
+               expires_at, made_at, made_by, revoked_at, may_book
           FROM wallet.mandate WHERE person_id = $1 ORDER BY made_at DESC, mandate_id LIMIT $2
         """,
         person_id, limit,
@@ -151,7 +151,7 @@ async def lock_mandate(conn: Connection, person_id: PersonId, mandate_id: UUID) 
         """
         -- wallet.lock_mandate
         SELECT person_id, mandate_id, agent_person_id, agent_name, basis, kind_codes, scenario_codes, starts_at,
-               expires_at, made_at, made_by, revoked_at
+               expires_at, made_at, made_by, revoked_at, may_book
           FROM wallet.mandate WHERE person_id = $1 AND mandate_id = $2 FOR UPDATE
         """,
         person_id, mandate_id,
@@ -165,7 +165,7 @@ async def hold_mandate(conn: Connection, person_id: PersonId, mandate_id: UUID) 
         """
         -- wallet.hold_mandate
         SELECT person_id, mandate_id, agent_person_id, agent_name, basis, kind_codes, scenario_codes, starts_at,
-               expires_at, made_at, made_by, revoked_at
+               expires_at, made_at, made_by, revoked_at, may_book
           FROM wallet.mandate WHERE person_id = $1 AND mandate_id = $2 FOR SHARE
         """,
         person_id, mandate_id,
@@ -224,6 +224,7 @@ def _filed_of(row: Row) -> Filed:
             made_at=row["made_at"],
             made_by=row["made_by"],
             revoked_at=row["revoked_at"],
+            may_book=row["may_book"],
         ),
         row["agent_name"],
     )

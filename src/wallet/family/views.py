@@ -42,7 +42,8 @@ class MandateView(msgspec.Struct):
     """A mandate as you see it. `other` is the masked name of the other side: who may act for you, or for whom you may.
 
     `kinds` and `scenarios` null: any. `basis` says whether it was given or is a registered guardianship, which
-    `registered_by_zh` and `_en` name the office of.
+    `registered_by_zh` and `_en` name the office of. `may_book`: the agent may also see, make, move and cancel the
+    holder's bookings.
     """
 
     mandate_id: UUID
@@ -51,6 +52,7 @@ class MandateView(msgspec.Struct):
     state: MandateState
     kinds: list[NamedView] | None
     scenarios: list[NamedView] | None
+    may_book: bool
     starts_at: datetime
     expires_at: datetime
     made_at: datetime
@@ -72,6 +74,7 @@ class MandateView(msgspec.Struct):
             state=state_of(mandate, now),
             kinds=_named(mandate.kind_codes, catalogue.kind_name),
             scenarios=_named(mandate.scenario_codes, catalogue.scenario_name),
+            may_book=mandate.may_book,
             starts_at=mandate.starts_at,
             expires_at=mandate.expires_at,
             made_at=mandate.made_at,

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from kernel.clock import Clock
 from kernel.db import Connection, Database
 from kernel.grouping import Group, TooManyWaiting
-from kernel.ids import UseId, VenueId
+from kernel.ids import PersonId, UseId, VenueId
 from kernel.principal import VenueDevice
 from kernel.redis import Redis
 from notifications.outbox import Outbox
@@ -139,6 +139,17 @@ class Verifier:
             opened = await self._open(text)
         scan = opened if isinstance(opened, Verdict) else self._scan(opened, device, use_id, now)
         return scan if isinstance(scan, Verdict) else await self._redeemed(scan)
+
+    async def holder_of(self, text: str) -> PersonId | None:
+        """Whose certificate a code of ours shows; for a reader that has just been told that it is good.
+
+        By itself no look at a certificate: it records nothing, so nobody may ask it who was not answered by `verify`.
+        """
+        if self._open_offline is not None and text.startswith(OFFLINE_PREFIX):
+            found = self._open_offline(text, self._clock.now())
+            return None if isinstance(found, Outcome) else found.code.person_id
+        opened = await self._open(text)
+        return None if isinstance(opened, Verdict) else opened.code.person_id
 
     async def _open(self, text: str) -> Opened | Verdict:
         """What an online code is bound to."""

@@ -1,0 +1,1 @@
+"""Bookings nobody came to (爽约): strikes, suspension, appeal."""

@@ -1,0 +1,1 @@
+"""After a visit: what it came to, and how it was."""

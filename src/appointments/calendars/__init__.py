@@ -1,0 +1,1 @@
+"""Public holidays and make-up workdays, in a table the operator owns."""

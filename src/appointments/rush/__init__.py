@@ -1,0 +1,1 @@
+"""The gate before a rush: a waiting room that filters and never decides."""

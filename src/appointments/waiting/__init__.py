@@ -1,0 +1,1 @@
+"""Who waits for a place that comes free (候补)."""
