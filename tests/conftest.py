@@ -34,6 +34,8 @@ MEMORY_FREE_MIN = 4 * 1024**3
 MONDAY_NINE = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 """Monday 2 March 2026, nine in the morning in Shanghai."""
 
+pytest_plugins = ("tests.taking_turns",)
+
 _copies = count(1)
 
 

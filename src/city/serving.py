@@ -8,7 +8,7 @@ import argparse
 import asyncio
 import resource
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import uvloop
@@ -29,6 +29,11 @@ CLOSED_WITHIN_SECONDS = 4.0
 WAITING_CONNECTIONS_MAX = 2048
 REQUESTS_AT_ONCE_MAX = 4096
 OPEN_FILES_WANTED = 16384
+
+EVENTS = "/events"
+"""How the paths of streams of events end. One of another path is cut off with the other requests."""
+EVENT_STREAM = b"text/event-stream"
+END_OF_BODY = {"type": "http.response.body", "body": b"", "more_body": False}
 
 Application = Callable[..., Awaitable[None]]
 
@@ -65,11 +70,13 @@ def serve(application: Application, host: str, port: int) -> int:
 
 
 class UnderWay:
-    """An application that knows which of its requests are under way, so that they can be ended."""
+    """An application that knows which of its requests are under way, so that they can be ended each in its way."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._streams: set[asyncio.Task[Any]] = set()
+        self._is_finishing = False
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -79,16 +86,45 @@ class UnderWay:
         assert task is not None
         self._tasks.add(task)
         try:
-            await self._application(scope, receive, send)
+            if scope["path"].endswith(EVENTS):
+                await self._stream(task, scope, receive, send)
+            else:
+                await self._application(scope, receive, send)
         finally:
             self._tasks.discard(task)
 
+    async def _stream(self, task: asyncio.Task[Any], scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """A stream of events, if that is what is answered, which ends as a whole answer when it is told to."""
+
+        def heard(message: dict[str, Any]) -> Awaitable[None]:
+            if message["type"] == "http.response.start" and _is_of_events(message["headers"]):
+                self._streams.add(task)
+            sent: Awaitable[None] = send(message)
+            return sent
+
+        try:
+            await self._application(scope, receive, heard)
+        except asyncio.CancelledError:
+            if not self._is_finishing or task not in self._streams:
+                raise
+            await send(END_OF_BODY)
+        finally:
+            self._streams.discard(task)
+
     async def finish(self, within_seconds: float) -> None:
-        """Wait for the requests under way, then cancel those that are left."""
+        """End streams of events where they are, for their readers connect again; wait for the other requests under way,
+        then cancel those that are left."""
+        self._is_finishing = True
+        for task in set(self._streams):
+            task.cancel()
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=within_seconds)
         for task in set(self._tasks):
             task.cancel()
+
+
+def _is_of_events(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    return any(name == b"content-type" and value.startswith(EVENT_STREAM) for name, value in headers)
 
 
 async def _serve(application: UnderWay, host: str, port: int) -> int:

@@ -28,11 +28,16 @@ WANTED = (
     ),
     Wanted("wrk", ("wrk",), "tests/bench", "the headline figures of ./run bench"),
 )
+PROCESSES_MAX = 4
+"""Each brings up a database of its own."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Everything goes on to pytest."""
-    parser.epilog = "Every other argument goes on to pytest, e.g. ./test tests/promises -x; none means the whole suite."
+    parser.epilog = (
+        "Every other argument goes on to pytest, e.g. ./test tests/promises -x; none means the whole suite, in as many "
+        f"processes as there are processors, {PROCESSES_MAX} at most."
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,4 +53,11 @@ def run(args: argparse.Namespace) -> int:
     sys.stdout.flush()
     os.chdir(root)
     left_out = [f"--ignore={wanted.tests}" for wanted in missing]
-    os.execv(sys.executable, [sys.executable, "-m", "pytest", *left_out, *args.rest])  # noqa: S606
+    words = args.rest or whole_suite()
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *left_out, *words])  # noqa: S606
+
+
+def whole_suite() -> list[str]:
+    """How all the tests are run: in several processes, a file of tests in one of them (`tests/taking_turns.py`)."""
+    processes = min(os.cpu_count() or 1, PROCESSES_MAX)
+    return ["--numprocesses", str(processes), "--dist", "loadgroup", "--no-loadscope-reorder"]

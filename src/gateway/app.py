@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from litestar.types import ASGIApp
 from gateway import describing, routes
 from gateway.access import Edge, TokenCheck
 from gateway.demo.cast import Cast
+from gateway.express import Express
 from gateway.home.home import Home
 from gateway.lean import SHORT_BYTES_MAX, LeanRequest, LeanResponse, give_plainly
 from gateway.parts import CityParts
@@ -59,12 +60,12 @@ def build_app(parts: CityParts, settings: Settings, cast: Cast | None = None) ->
         debug=False,
         pdb_on_exception=False,
     )
-    give_plainly(app)
+    needs = give_plainly(app)
     check = TokenCheck(
         parts.signing_keys, parts.clock, issuer=settings.public_origin, ended=lambda: parts.ended_sessions.current
     )
     return Edge(
-        app,
+        Express(app, needs),
         check,
         parts.limits,
         parts.telemetry,
@@ -92,12 +93,16 @@ def _giver(part: Any) -> Any:
     return give
 
 
+Build = Callable[[CityParts, Settings, Cast | None], ASGIApp]
+
+
 class City:
     """The web process as an ASGI application: opens the parts at its startup and closes them at its shutdown."""
 
-    def __init__(self, settings: Settings, cast: Cast | None) -> None:
+    def __init__(self, settings: Settings, cast: Cast | None, build: Build = build_app) -> None:
         self._settings = settings
         self._cast = cast
+        self._build = build
         self._app: ASGIApp | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -111,7 +116,7 @@ class City:
         message = await receive()
         assert message["type"] == "lifespan.startup"
         try:
-            parts = await CityParts.open(self._settings, process="web")
+            parts = await self._open()
         except Exception as failure:
             log.exception("the web process cannot start")
             await send({"type": "lifespan.startup.failed", "message": type(failure).__name__})
@@ -120,7 +125,6 @@ class City:
             asyncio.create_task(parts.snapshots.keep_fresh()),
             asyncio.create_task(snapshots.listen(self._settings.database_url.reveal(), parts.snapshots)),
         ]
-        self._app = build_app(parts, self._settings, self._cast)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         for task in fresh:
@@ -129,6 +133,16 @@ class City:
                 await task
         await parts.close()
         await send({"type": "lifespan.shutdown.complete"})
+
+    async def _open(self) -> CityParts:
+        """Open the parts and build the application over them; parts that nothing can be built over are closed again."""
+        parts = await CityParts.open(self._settings, process="web")
+        try:
+            self._app = self._build(parts, self._settings, self._cast)
+        except BaseException:
+            await parts.close()
+            raise
+        return parts
 
 
 def create_app(settings: Settings, *, cast: Cast | None = None) -> City:

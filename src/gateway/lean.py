@@ -9,8 +9,8 @@ In one thing the answers differ: a JSON body is decoded straight to its struct, 
 
 import asyncio
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import msgspec
 from litestar import Litestar, Request, Response
@@ -87,11 +87,12 @@ class LeanRequest(Request[Any, Any, Any]):
                 self.is_connected = False
                 self._connection_state.body = part
             else:
-                self.receive = _first(message, self.receive)
+                self.receive = first_again(message, self.receive)
         return await super().body()
 
 
-def _first(message: Any, receive: Receive) -> Receive:
+def first_again(message: Any, receive: Receive) -> Receive:
+    """How to receive all there is after somebody looked at the first of it."""
     pending = [message]
 
     async def resumed() -> Any:
@@ -100,15 +101,30 @@ def _first(message: Any, receive: Receive) -> Receive:
     return resumed
 
 
-def give_plainly(app: Litestar) -> Litestar:
+Dependency = tuple[str, Callable[..., Any], bool]
+"""Its name, the function that gives it, and whether that wants the request."""
+
+
+class Needs(NamedTuple):
+    """What a handler is called with, as the framework worked it out."""
+
+    route: HTTPRoute
+    method: str
+    handler: HTTPRouteHandler
+    body: Any
+    dependencies: list[Dependency]
+
+
+def give_plainly(app: Litestar) -> list[Needs]:
     """Hand handlers their dependencies, plain functions of the request or of nothing, without a task group.
 
-    And their JSON bodies as their types say, without a detour and without guessing.
+    And their JSON bodies as their types say, without a detour and without guessing. What each needs is returned.
     """
+    found = []
     for route in app.routes:
         if not isinstance(route, HTTPRoute):
             continue
-        for handler, model in route.route_handler_map.values():
+        for method, (handler, model) in route.route_handler_map.items():
             body = _body_of(handler)
             if body is not None and "data" in model.expected_reserved_kwargs:
                 model.expected_reserved_kwargs = model.expected_reserved_kwargs - {"data"}
@@ -117,10 +133,11 @@ def give_plainly(app: Litestar) -> Litestar:
             if plan:
                 model.extractors.append(_giver_of(plan))
                 model.dependency_batches = []
-    return app
+            found.append(Needs(route, method, handler, body, plan))
+    return found
 
 
-def _plan(batches: Iterable[Iterable[Any]]) -> Iterable[tuple[str, Any, bool]]:
+def _plan(batches: Iterable[Iterable[Any]]) -> Iterable[Dependency]:
     for batch in batches:
         for dependency in batch:
             provide = dependency.provide
@@ -131,7 +148,7 @@ def _plan(batches: Iterable[Iterable[Any]]) -> Iterable[tuple[str, Any, bool]]:
             yield dependency.key, provide.dependency, bool(wanted)
 
 
-def _giver_of(plan: list[tuple[str, Any, bool]]) -> Any:
+def _giver_of(plan: list[Dependency]) -> Any:
     async def give(values: dict[str, Any], connection: Any) -> None:
         for key, dependency, wants_request in plan:
             values[key] = dependency(request=connection) if wants_request else dependency()
@@ -151,14 +168,23 @@ def _body_of(handler: HTTPRouteHandler) -> Any:
 
 
 def _taker_of(kind: Any) -> Any:
-    decode = msgspec.json.Decoder(kind).decode
+    decode = decoder_of(kind)
 
     async def take(values: dict[str, Any], connection: Any) -> None:
         body = await connection.body()
-        if not body:
-            return
-        try:
+        if body:
             values["data"] = decode(body)
+
+    return take
+
+
+def decoder_of(kind: Any) -> Callable[[bytes], Any]:
+    """Turns a body into what a handler takes. Raises what the framework raises for a body that is wrong."""
+    parse = msgspec.json.Decoder(kind).decode
+
+    def decode(body: bytes) -> Any:
+        try:
+            return parse(body)
         except msgspec.ValidationError as problem:
             said = str(problem)
             where = _WHERE.search(said)
@@ -169,4 +195,4 @@ def _taker_of(kind: Any) -> Any:
         except UnicodeDecodeError:  # JSON is UTF-8 (RFC 8259 §8.1)
             raise ClientException("the body is not UTF-8") from None
 
-    return take
+    return decode

@@ -72,6 +72,7 @@ def beats(parts: CityParts) -> list[Beat]:
         Beat("close what nobody answered for", sends.closing.close_everywhere, timedelta(seconds=2)),
         Beat("remind", partial(_in_every_bucket, appointments.remind_due), timedelta(seconds=5)),
         Beat("close missed bookings", partial(_in_every_bucket, appointments.close_due), timedelta(minutes=1)),
+        Beat("end days at the counters", appointments.desks.end_days, timedelta(minutes=1)),
         Beat("let people through the gate", appointments.gate.admitting.admit_due, ADMIT_EVERY),
         Beat("forget holds", appointments.forget_holds, timedelta(seconds=5)),
         Beat("offer what came free to who waits", appointments.offer_freed, timedelta(seconds=5)),
@@ -194,4 +195,5 @@ async def _until_next(beat: Beat) -> None:
         await asyncio.sleep(seconds)
         return
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(beat.wake.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await beat.wake.wait()

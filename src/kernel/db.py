@@ -342,7 +342,8 @@ async def _until_lost(conn: Any) -> None:
     conn.add_termination_listener(lambda _conn: lost.set())
     while not conn.is_closed():
         try:
-            await asyncio.wait_for(lost.wait(), LISTEN_PULSE_SECONDS)
+            async with asyncio.timeout(LISTEN_PULSE_SECONDS):  # wait_for of 3.11 may swallow a cancellation
+                await lost.wait()
         except TimeoutError:
             await conn.execute("SELECT 1")
 

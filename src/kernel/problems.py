@@ -130,6 +130,11 @@ HANDLERS: dict[int | type[Exception], Callable[[Request[Any, Any, Any], Any], Re
 }
 
 
+def handler_of(surprise: Exception) -> Callable[[Request[Any, Any, Any], Any], Response[bytes]]:
+    """Who answers for an exception: the nearest of its classes that is spoken for."""
+    return next(HANDLERS[kind] for kind in type(surprise).__mro__ if kind in HANDLERS)
+
+
 def refuses(*refusals: type[Refusal]) -> dict[int, ResponseSpec]:
     """Declare in OpenAPI what an operation may refuse; refusals of one status share an entry."""
     by_status: dict[int, list[type[Refusal]]] = {}

@@ -94,7 +94,8 @@ class Redis:
         redis._patience_until = asyncio.get_running_loop().time() + CONNECT_TIMEOUT_SECONDS
         redis._keeper = asyncio.create_task(redis._keep_connected())
         try:
-            await asyncio.wait_for(redis._is_back.wait(), CONNECT_TIMEOUT_SECONDS)
+            async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
+                await redis._is_back.wait()
         except TimeoutError:
             log.warning("Redis is away; starting without it")
         return redis
@@ -185,7 +186,8 @@ class Redis:
         patience = self._patience_until - asyncio.get_running_loop().time()
         if patience > 0:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._is_back.wait(), patience)
+                async with asyncio.timeout(patience):
+                    await self._is_back.wait()
         if self._link is None:
             raise RedisAway("not connected")
         return self._link
@@ -214,7 +216,8 @@ class Redis:
 
     async def _connect(self, on_push: Callable[[Reply], None] | None) -> Link:
         try:
-            return await asyncio.wait_for(self._connected(on_push), CONNECT_TIMEOUT_SECONDS)
+            async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):  # wait_for of 3.11 may swallow a cancellation
+                return await self._connected(on_push)
         except (OSError, TimeoutError, ReplyError) as error:
             raise RedisAway(f"Redis does not answer: {type(error).__name__}") from error
 

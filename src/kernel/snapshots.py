@@ -62,7 +62,8 @@ class Snapshots:
         """Run until cancelled. What cannot be read, be it that the database is away, is served as it was read last."""
         while True:
             try:
-                await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+                async with asyncio.timeout(POLL_SECONDS):  # wait_for of 3.11 may swallow a cancellation
+                    await self._wake.wait()
                 names, self._hinted = list(self._hinted), set()
             except TimeoutError:
                 names = list(self._parts)

@@ -66,7 +66,8 @@ class Delivering:
             self.look_now.clear()
             await self.look()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.look_now.wait(), POLL_SECONDS)
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self.look_now.wait()
 
     async def keep_carrying(self, lane: Lane) -> None:
         """Carry a lane until cancelled. What it has begun goes on then: `finish` waits for it."""

@@ -28,8 +28,8 @@ from kernel.ids import BookingId, PersonId, SlotId
 SRC = str(Path(__file__).parents[2] / "src")
 SEED = b"a seed of thirty-two bytes, or so"
 PEOPLE, PLACES, SLOTS = 800, 100, 8
-HOT_RATIO_FLOOR = 2.5
-SOLD_OUT_RATIO_FLOOR = 0.07
+HOT_RATIO_FLOOR = 3.0
+SOLD_OUT_RATIO_FLOOR = 0.15
 RUNS_MAX = 3
 """A neighbour on the same cores takes a figure down far more than up: one good run of three shows it stands."""
 

@@ -28,16 +28,16 @@ async def answer(data: JSONBody[Asked]) -> Asked:
 
 @pytest.fixture
 def app() -> Litestar:
-    return give_plainly(
-        Litestar(
-            [answer],
-            exception_handlers=problems.HANDLERS,
-            openapi_config=None,
-            logging_config=None,
-            request_class=Hasty,
-            response_class=LeanResponse,
-        )
+    made = Litestar(
+        [answer],
+        exception_handlers=problems.HANDLERS,
+        openapi_config=None,
+        logging_config=None,
+        request_class=Hasty,
+        response_class=LeanResponse,
     )
+    give_plainly(made)
+    return made
 
 
 async def drops(pause_seconds: float) -> Any:

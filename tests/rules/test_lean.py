@@ -75,7 +75,8 @@ async def ask(app: Litestar, request: dict[str, Any]) -> tuple[int, bytes, dict[
 
 
 async def test_a_body_is_taken_as_its_types_say_and_nothing_is_guessed() -> None:
-    lean = give_plainly(app_of(request_class=LeanRequest, response_class=LeanResponse))
+    lean = app_of(request_class=LeanRequest, response_class=LeanResponse)
+    give_plainly(lean)
     guessed = (b'{"number": "1"}', b'{"number": true}', b'{"number": 1.5}', b'{"number": null}', b"null", b"[" * 10_000)
     for body in guessed:
         status, said, _ = await ask(lean, {"method": "POST", "url": "/a", "content": body})
@@ -84,7 +85,8 @@ async def test_a_body_is_taken_as_its_types_say_and_nothing_is_guessed() -> None
 
 @pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
 async def test_a_lean_answer_is_the_frameworks_own(request_: dict[str, Any]) -> None:
-    lean = give_plainly(app_of(request_class=LeanRequest, response_class=LeanResponse))
+    lean = app_of(request_class=LeanRequest, response_class=LeanResponse)
+    give_plainly(lean)
     assert await ask(lean, request_) == await ask(app_of(), request_)
 
 
@@ -93,6 +95,7 @@ async def test_a_body_sent_in_parts_is_read_whole() -> None:
         for part in (b'{"num', b'ber": ', b"1}"):
             yield part
 
-    lean = give_plainly(app_of(request_class=LeanRequest, response_class=LeanResponse))
+    lean = app_of(request_class=LeanRequest, response_class=LeanResponse)
+    give_plainly(lean)
     status, body, _ = await ask(lean, {"method": "POST", "url": "/a", "content": parts()})
     assert (status, body) == (201, '{"text":"a 1 one 2 申"}'.encode())

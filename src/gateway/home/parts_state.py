@@ -42,7 +42,8 @@ async def look(needed: Mapping[str, Ask], useful: Mapping[str, Ask]) -> CityStat
 async def _ask(name: str, ask: Ask, *, is_needed: bool) -> PartState:
     started = stopwatch()
     try:
-        words = await asyncio.wait_for(ask(), ASK_TIMEOUT_SECONDS)
+        async with asyncio.timeout(ASK_TIMEOUT_SECONDS):
+            words = await ask()
     except Exception as away:  # noqa: BLE001 -- whatever is wrong with a part, the page says so and stands
         words, state = type(away).__name__, "away"
     else:

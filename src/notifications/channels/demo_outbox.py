@@ -87,7 +87,8 @@ class DemoOutbox:
                     await queries.forget_shown(conn, keep=KEPT_MAX)
                 continue
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._shown.wait(), RECEIPT_POLL_SECONDS)
+                async with asyncio.timeout(RECEIPT_POLL_SECONDS):
+                    await self._shown.wait()
 
     async def receipt_some(self, take: TakeReceipts) -> int:
         """Say of the oldest that were shown that they were delivered; return how many."""
