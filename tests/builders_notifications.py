@@ -40,6 +40,7 @@ VALUES = {
     "other": "王＊＊",
     "until": "2031-03-04",
     "basis": "granted",
+    "covers": "show_and_book",
     "reason": "系统升级",
     "ends": "2026-03-05T09:30:00+08:00",
     "verdict": "waived",

@@ -145,9 +145,9 @@ class Booker:
             return await self._take_a_place(asked, window)
         try:
             booking = await self._take_in_turn(asked, window)
-        except Exception:
+        except Exception as why:
             if admission is not None:
-                await self._admits.give_back(admission)
+                await self._admits.give_back(admission, why)
             raise
         if admission is not None:
             await self._admits.spent(admission)

@@ -4,7 +4,8 @@ from typing import Final
 
 from appointments import queries
 from appointments.absence.striking import strike
-from appointments.model import Due, Stage, ask_at
+from appointments.due import Due, ask_at
+from appointments.model import Stage
 from appointments.reminding import bookings_in_version
 from appointments.telling import Telling
 from kernel.clock import Clock

@@ -76,7 +76,7 @@ class TooManyChanges(TooMany):
 
 
 class NotExpected(NotFound):
-    """No such booking is expected at this office today."""
+    """No such booking is expected at this office today: look in the day's list, or give a number for a walk-in."""
 
     code = "appointments.not_expected"
 
@@ -88,7 +88,7 @@ class SeveralExpected(Conflict):
 
 
 class NoOffice(Forbidden):
-    """You are not assigned to an office."""
+    """You are not assigned to an office: an operator does that."""
 
     code = "appointments.no_office"
 
@@ -232,13 +232,13 @@ class SlotWithdrawn(Conflict):
 
 
 class CounterNotFound(NotFound):
-    """This office has no such counter."""
+    """No such counter is open at this office: open it first, or name one that `GET /department/desk/counters` lists."""
 
     code = "appointments.counter_not_found"
 
 
 class CounterTaken(Conflict):
-    """Somebody else sits at this counter."""
+    """Somebody else sits at this counter: open another, or have them or the supervisor close it."""
 
     code = "appointments.counter_taken"
 
@@ -262,19 +262,19 @@ class CounterChanged(Conflict):
 
 
 class NotAtCounter(Forbidden):
-    """You do not sit at this counter."""
+    """You do not sit at this counter: open it first; while somebody else does, it is theirs and the supervisor's."""
 
     code = "appointments.not_at_counter"
 
 
 class NotASupervisor(Forbidden):
-    """This is for the supervisor of the office."""
+    """This is for the supervisor of the office: ask them."""
 
     code = "appointments.not_a_supervisor"
 
 
 class ServiceNotHere(Unprocessable):
-    """This office does not offer this service."""
+    """This office does not offer this service: `GET /resident/offices` says what it does."""
 
     code = "appointments.service_not_here"
 
@@ -298,13 +298,13 @@ class TicketChanged(Conflict):
 
 
 class TicketNotThere(Conflict):
-    """A number at this `stage` cannot have this done to it."""
+    """A number at this `stage` cannot have this done to it; `possible` says what can be."""
 
     code = "appointments.ticket_not_there"
 
 
 class CodeNotGood(Unprocessable):
-    """The shown code does not tell who is here: `verdict` says why."""
+    """The shown code does not tell who is here (`verdict` says why): ask for a fresh one made for checking in."""
 
     code = "appointments.code_not_good"
 

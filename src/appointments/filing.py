@@ -9,9 +9,10 @@ import msgspec
 from appointments import queries
 from appointments.acting import Mandates
 from appointments.asking import Asked
+from appointments.due import first_due, remind_at
 from appointments.entitling import Standing
 from appointments.errors import AlreadyBooked, BookingIdTaken, SlotFull, TimesOverlap
-from appointments.model import Booking, Hold, Seq, Service, Slot, Stage, cancellable_until, first_due, remind_at
+from appointments.model import Booking, Hold, Seq, Service, Slot, Stage, cancellable_until
 from appointments.queries import BookingKey
 from appointments.telling import Telling
 from kernel.db import Connection

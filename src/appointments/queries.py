@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from appointments.model import Booking, Channel, Due, EndedBy, Hold, Lane, Seq, Stage, due_bucket
+from appointments.due import Due, due_bucket
+from appointments.model import Booking, Channel, EndedBy, Hold, Lane, Seq, Stage
 from kernel.db import Connection, Row
 from kernel.grouping import Many
 from kernel.ids import BookingId, PersonId, ServiceId, SlotId

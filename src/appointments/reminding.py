@@ -4,14 +4,8 @@ from datetime import datetime
 from typing import Final
 
 from appointments import queries
-from appointments.model import (
-    REMIND_SOON_BEFORE,
-    Booking,
-    Due,
-    Stage,
-    closes_at,
-    due_after_reminder,
-)
+from appointments.due import REMIND_SOON_BEFORE, Due, closes_at, due_after_reminder
+from appointments.model import Booking, Stage
 from appointments.queries import BookingKey, DueKey
 from appointments.telling import Telling
 from kernel.clock import Clock

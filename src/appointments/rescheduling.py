@@ -7,11 +7,12 @@ from msgspec.structs import replace
 
 from appointments import answering, changing, queries
 from appointments.asking import NOTHING_MORE, Particulars
+from appointments.due import first_due, remind_at
 from appointments.entitling import Entitling, why_closed
 from appointments.errors import NotBooked, OtherService, ReschedulingClosed, SlotFull, SlotNotFound, TimesOverlap
 from appointments.filing import cancel_before
 from appointments.freeing import give_back
-from appointments.model import Booking, Lane, Seq, Service, Slot, Stage, cancellable_until, first_due, remind_at
+from appointments.model import Booking, Lane, Seq, Service, Slot, Stage, cancellable_until
 from appointments.offices.queries import select_slots
 from appointments.pacing import Change, Pace
 from appointments.rush.admission import Admits
@@ -86,16 +87,16 @@ class Rescheduling:
         _refuse_unless_movable(seen, slot, now)
         if slot.lane is not seen.lane:
             await self._entitling.check_lane(slot.lane, seen.person_id, particulars, now=now)
-        await change.count()
         admission = await self._admits.check(slot, seen.person_id, particulars.admission)
-        moved = None
         try:
+            await change.count()
             moved = await self._exchange(seen, slot, particulars, now)
-        except asyncpg.ExclusionViolationError:
-            raise TimesOverlap from None
-        finally:
-            if admission is not None and moved is None:
-                await self._admits.give_back(admission)
+        except Exception as why:
+            if admission is not None:
+                await self._admits.give_back(admission, why)
+            if isinstance(why, asyncpg.ExclusionViolationError):
+                raise TimesOverlap from None
+            raise
         if admission is not None and moved is not None:
             await self._admits.spent(admission)
         return moved

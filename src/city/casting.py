@@ -5,11 +5,12 @@ from typing import Final
 from city.demo.clients import DemoKeys, department_client, device_client
 from city.demo.departments import DEPARTMENT_BY_SLUG, DEPARTMENTS
 from city.demo.kinds import KINDS
+from city.demo.model import Staff
 from city.demo.offices import OFFICE_BY_SLUG
 from city.demo.people import CAST, PEOPLE, PERSON_BY_KEY
 from city.demo.staff import STAFF, STAFF_BY_KEY
 from city.demo.venues import VENUE_BY_SLUG, VENUES
-from gateway.demo.cast import Cast, PlayedClient, PlayedPerson, Role
+from gateway.demo.cast import Cast, PlayedClient, PlayedPerson, PlayedStaff, Role
 from kernel.sealing import Keys
 from kernel.settings import Settings
 
@@ -61,11 +62,15 @@ def cast(settings: Settings) -> Cast:
         roles=roles(),
         issuer=settings.public_origin,
         residents=[PlayedPerson(one.name, one.id_number, one.phone) for one in residents if one.phone is not None],
-        staff=[PlayedPerson(one.name, "", one.phone) for one in STAFF],
+        staff=[PlayedStaff(one.name, one.phone, one.role.value, _office_of(one)) for one in STAFF],
         clients=[*_department_systems(demo_keys), *_devices(demo_keys)],
         chat_platform_url=settings.chat_platform_url,
         apps=_APPS,
     )
+
+
+def _office_of(one: Staff) -> str:
+    return "" if one.office is None else OFFICE_BY_SLUG[one.office].name_zh
 
 
 def _department_systems(demo_keys: DemoKeys) -> list[PlayedClient]:

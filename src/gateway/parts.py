@@ -11,6 +11,7 @@ from appointments.rush.gate import Gate
 from gateway.clients.parts import Clients
 from gateway.clients.registering import DeviceClients
 from gateway.demo.ageing import Ageing
+from gateway.demo.earlier import Earlier
 from gateway.departments.parts import Departments
 from gateway.miniapp.parts import Miniapp
 from gateway.outside import Fetching
@@ -52,6 +53,7 @@ PART_NAMES = (
     "clock",
     "keys",
     "ageing",
+    "earlier",
     "home",
     "cast",
 )
@@ -94,16 +96,21 @@ class CityParts:
             fetch=self._fetching,
         )
         gate = Gate(db, redis, clock, keys, self.limits, chance=SystemRandom().random)
-        self.appointments = Appointments(
-            db, clock, self.notifications.outbox, self.limits,
-            gate=gate, keys=keys, people=self.people, mandates=self.wallet.booking_for,
-            public_origin=settings.public_origin,
-        )  # fmt: skip
+
+        def appointments_by(some: Clock) -> Appointments:
+            return Appointments(
+                db, some, self.notifications.outbox, self.limits,
+                gate=gate, keys=keys, people=self.people, mandates=self.wallet.booking_for,
+                public_origin=settings.public_origin,
+            )  # fmt: skip
+
+        self.appointments = appointments_by(clock)
         self.appointments.recognises = Recognising(
             db, clock, keys, self.people, self.notifications.contacts, self.wallet
         )
         self.ledger_log = self.wallet.ledger_log
         self.ageing = Ageing(redis, self.wallet.seals, Texts(settings.public_host, CODE_PATH))
+        self.earlier = Earlier(appointments_by)
 
     @classmethod
     async def open(cls, settings: Settings, *, process: str, clock: Clock | None = None) -> Self:

@@ -362,6 +362,15 @@ CREATE TABLE appointments.feed (
 CREATE INDEX feed_of_person ON appointments.feed USING btree (person_id);
 COMMENT ON TABLE appointments.feed IS 'Calendar subscriptions of a person. distribution: feed_digest';
 
+CREATE TABLE appointments.feed_number (
+    person_id uuid NOT NULL,
+    number integer NOT NULL,
+    feed_digest bytea NOT NULL,
+    CONSTRAINT feed_number_pkey PRIMARY KEY (person_id, number),
+    CONSTRAINT feed_number_number_check CHECK (number >= 1 AND number <= 5)
+);
+COMMENT ON TABLE appointments.feed_number IS 'Which calendar subscriptions of a person stand. distribution: person';
+
 CREATE TABLE appointments.hold (
     person_id uuid NOT NULL,
     service_id uuid NOT NULL,
@@ -596,18 +605,19 @@ CREATE TABLE appointments.ticket (
     CONSTRAINT one_number_a_day UNIQUE (office_id, day, series, number),
     CONSTRAINT a_booking_has_a_person CHECK (booking_id IS NULL OR person_id IS NOT NULL),
     CONSTRAINT at_a_counter CHECK ((stage <> ALL (ARRAY['called'::text, 'serving'::text])) OR counter IS NOT NULL),
-    CONSTRAINT called_before_served CHECK ((stage = ANY (ARRAY['waiting'::text, 'left'::text])) OR called_at IS NOT NULL AND calls >= 1),
+    CONSTRAINT called_before_served CHECK ((stage = ANY (ARRAY['waiting'::text, 'left'::text, 'unfinished'::text])) OR called_at IS NOT NULL AND calls >= 1),
     CONSTRAINT called_from_the_first CHECK ((called_at IS NULL) = (first_called_at IS NULL)),
-    CONSTRAINT ended_at_an_hour CHECK ((stage = ANY (ARRAY['done'::text, 'missed'::text, 'left'::text])) = (ended_at IS NOT NULL)),
-    CONSTRAINT served_from_an_hour CHECK ((stage = ANY (ARRAY['serving'::text, 'done'::text])) = (served_from IS NOT NULL)),
+    CONSTRAINT ended_at_an_hour CHECK ((stage = ANY (ARRAY['done'::text, 'missed'::text, 'left'::text, 'unfinished'::text])) = (ended_at IS NOT NULL)),
+    CONSTRAINT served_from_an_hour CHECK (stage = 'unfinished'::text OR (stage = ANY (ARRAY['serving'::text, 'done'::text])) = (served_from IS NOT NULL)),
     CONSTRAINT ticket_lane_check CHECK (lane = ANY (ARRAY['walk_in'::text, 'booked'::text, 'urgent'::text, 'special'::text])),
     CONSTRAINT ticket_number_check CHECK (number >= 1),
-    CONSTRAINT ticket_stage_check CHECK (stage = ANY (ARRAY['waiting'::text, 'called'::text, 'serving'::text, 'done'::text, 'missed'::text, 'left'::text])),
+    CONSTRAINT ticket_stage_check CHECK (stage = ANY (ARRAY['waiting'::text, 'called'::text, 'serving'::text, 'done'::text, 'missed'::text, 'left'::text, 'unfinished'::text])),
     CONSTRAINT waits_at_no_counter CHECK ((stage <> ALL (ARRAY['waiting'::text, 'left'::text])) OR counter IS NULL)
 );
-CREATE UNIQUE INDEX one_ticket_at_a_counter ON appointments.ticket USING btree (office_id, counter) WHERE stage = ANY (ARRAY['called'::text, 'serving'::text]);
+CREATE UNIQUE INDEX one_ticket_at_a_counter ON appointments.ticket USING btree (office_id, day, counter) WHERE stage = ANY (ARRAY['called'::text, 'serving'::text]);
 CREATE UNIQUE INDEX one_ticket_for_a_booking ON appointments.ticket USING btree (office_id, person_id, booking_id) WHERE booking_id IS NOT NULL;
 CREATE INDEX ticket_in_turn ON appointments.ticket USING btree (office_id, day, lane, rank_at, taken_at, number) WHERE stage = 'waiting'::text;
+CREATE INDEX ticket_not_ended ON appointments.ticket USING btree (day, office_id) WHERE stage = ANY (ARRAY['waiting'::text, 'called'::text, 'serving'::text]);
 CREATE INDEX ticket_of_person ON appointments.ticket USING btree (person_id, day) WHERE person_id IS NOT NULL;
 COMMENT ON TABLE appointments.ticket IS 'Queue numbers of an office: who waits, who is at which counter. distribution: office_id';
 

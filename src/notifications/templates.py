@@ -9,6 +9,13 @@ from notifications.template import BASIS, COUNT, DAY, DIGITS, MOMENT, NAME, STAT
 _BOTH: tuple[Channel, ...] = ("inbox", "sms")
 _BOOKING = {"service": NAME, "office": NAME, "when": MOMENT, "bring": text(200, empty=("无", "nothing"))}
 _MANDATE = {"other": NAME, "until": DAY, "basis": BASIS}
+_COVERS = one_of(
+    show=("出示证照", "show certificates"),
+    show_and_book=(
+        "出示证照，查看、办理、改期和取消预约",
+        "show certificates, and see, make, move and cancel bookings",
+    ),
+)
 _USE = {"kind": NAME, "venue": NAME, "when": MOMENT, "fields": text(300, empty=("无", "none"))}
 
 SIGN_IN_CODE = Template(
@@ -265,7 +272,7 @@ PROOF_CHECKED = Template(
         "proof once a day at most; your record of uses has every check.",
     ),
 )
-MANDATE_GIVEN = Template(
+MANDATE_GIVEN_1 = Template(
     id="mandate_given",
     version=1,
     lane=Lane.CHANGE,
@@ -274,7 +281,16 @@ MANDATE_GIVEN = Template(
     zh=Wording("证照授权", "{other}可代您出示证照，最迟至{until}。依据：{basis}。详情见“授权”。"),
     en=Wording("Mandate", "{other} may show certificates for you, until {until} at the latest. Basis: {basis}."),
 )
-MANDATE_RECEIVED = Template(
+MANDATE_GIVEN = Template(
+    id="mandate_given",
+    version=2,
+    lane=Lane.CHANGE,
+    channels=_BOTH,
+    placeholders=_MANDATE | {"covers": _COVERS},
+    zh=Wording("授权", "{other}可代您{covers}，最迟至{until}。依据：{basis}。详情见“授权”。"),
+    en=Wording("Mandate", "{other} may {covers} for you, until {until} at the latest. Basis: {basis}."),
+)
+MANDATE_RECEIVED_1 = Template(
     id="mandate_received",
     version=1,
     lane=Lane.CHANGE,
@@ -283,14 +299,23 @@ MANDATE_RECEIVED = Template(
     zh=Wording("证照授权", "您可代{other}出示证照，最迟至{until}。依据：{basis}。详情见“授权”。"),
     en=Wording("Mandate", "You may show certificates for {other}, until {until} at the latest. Basis: {basis}."),
 )
+MANDATE_RECEIVED = Template(
+    id="mandate_received",
+    version=2,
+    lane=Lane.CHANGE,
+    channels=("inbox",),
+    placeholders=_MANDATE | {"covers": _COVERS},
+    zh=Wording("授权", "您可代{other}{covers}，最迟至{until}。依据：{basis}。详情见“授权”。"),
+    en=Wording("Mandate", "You may {covers} for {other}, until {until} at the latest. Basis: {basis}."),
+)
 MANDATE_ENDED = Template(
     id="mandate_ended",
     version=1,
     lane=Lane.CHANGE,
     channels=_BOTH,
     placeholders={"other": NAME, "basis": BASIS},
-    zh=Wording("证照授权已结束", "{other}不再能代您出示证照（{basis}）。"),
-    en=Wording("Mandate ended", "{other} may no longer show certificates for you ({basis})."),
+    zh=Wording("授权已结束", "{other}不再能代您出示证照或预约（{basis}）。"),
+    en=Wording("Mandate ended", "{other} may no longer show certificates or book for you ({basis})."),
 )
 MANDATE_LOST = Template(
     id="mandate_lost",
@@ -298,8 +323,8 @@ MANDATE_LOST = Template(
     lane=Lane.CHANGE,
     channels=("inbox",),
     placeholders={"other": NAME, "basis": BASIS},
-    zh=Wording("证照授权已结束", "您不再能代{other}出示证照（{basis}）。"),
-    en=Wording("Mandate ended", "You may no longer show certificates for {other} ({basis})."),
+    zh=Wording("授权已结束", "您不再能代{other}出示证照或预约（{basis}）。"),
+    en=Wording("Mandate ended", "You may no longer show certificates or book for {other} ({basis})."),
 )
 VENUE_APPLICATION_DECIDED = Template(
     id="venue_application_decided",
@@ -349,7 +374,9 @@ ALL = (
     CERTIFICATE_SHOWN_FOR_YOU,
     CERTIFICATE_SHOWN_AS_AGENT,
     PROOF_CHECKED,
+    MANDATE_GIVEN_1,
     MANDATE_GIVEN,
+    MANDATE_RECEIVED_1,
     MANDATE_RECEIVED,
     MANDATE_ENDED,
     MANDATE_LOST,

@@ -6,11 +6,15 @@ Registered by audience and operationId: here those of everybody, and in the modu
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from uuid import uuid4
 
 import msgspec
 
-from kernel.principal import Audience
+from appointments.model import office_id_of, service_id_of
+from kernel.ids import AccountId, PersonId, SessionId, uuid7
+from kernel.principal import Audience, Resident
 from tests.clients.everybody import Everybody, last_segment
+from tests.clients.served_city import ALWAYS_OPEN, DESK_OFFICE
 
 FORM: Final = "application/x-www-form-urlencoded"
 JSON: Final = "application/json"
@@ -68,6 +72,23 @@ def _(everybody: Everybody) -> Good:
 @good("ageCode", Audience.PUBLIC)
 def _(everybody: Everybody) -> Good:
     return Good(body={"code_text": everybody.code()["text"], "seconds": 30})
+
+
+@good("ageHold", Audience.PUBLIC)
+def _(everybody: Everybody) -> Good:
+    now, booking_id = datetime.now(UTC), str(uuid4())
+    person_id = PersonId(uuid4())
+    token = everybody.city.minted(Resident(AccountId(uuid7(now)), SessionId(uuid7(now)), person_id), Audience.RESIDENT)
+    everybody.ask("PUT", f"/resident/holds/{booking_id}", token, json={"slot_id": everybody.free_slot()})
+    return Good(body={"person_id": str(person_id), "booking_id": booking_id, "seconds": 1})
+
+
+@good("playVisit", Audience.PUBLIC)
+def _(_: Everybody) -> Good:
+    visit = {"booking_id": str(uuid4()), "person_id": str(uuid4()), "starts_at": datetime.now(UTC).isoformat()}
+    return Good(
+        body={**visit, "office_id": str(office_id_of(DESK_OFFICE)), "service_id": str(service_id_of(ALWAYS_OPEN))}
+    )
 
 
 @good("searchDemoOutbox", Audience.PUBLIC)

@@ -112,7 +112,8 @@ def _(everybody: Everybody) -> Good:
 
 @good("takeTicket", DEPARTMENT)
 def _(everybody: Everybody) -> Good:
-    return Good({"ticket_id": str(uuid4())}, body=SERVICE, token=a_clerk(everybody))
+    body = SERVICE | {"person": {"by": "phone", "phone": "13900000009"}}
+    return Good({"ticket_id": str(uuid4())}, body=body, token=a_clerk(everybody))
 
 
 @good("readTicket", DEPARTMENT)
@@ -128,12 +129,12 @@ for _change in ("recallTicket", "startTicket", "finishTicket", "missTicket", "pu
         return Good({"ticket_id": ticket["ticket_id"]}, body={"expected": ticket["version"]}, token=token)
 
 
-for _change in ("transferTicket", "leaveTicket"):
+for _change, _where in (("transferTicket", SERVICE), ("leaveTicket", {})):
 
     @good(_change, DEPARTMENT)
-    def _(everybody: Everybody) -> Good:
+    def _(everybody: Everybody, where: dict[str, str] = _where) -> Good:
         ticket = a_ticket(everybody)
-        body = {"expected": ticket["version"]}
+        body = {"expected": ticket["version"]} | where
         return Good({"ticket_id": ticket["ticket_id"]}, body=body, token=a_clerk(everybody))
 
 

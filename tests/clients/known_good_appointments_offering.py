@@ -8,6 +8,7 @@ from appointments.model import office_id_of, service_id_of
 from kernel.principal import Audience
 from tests.clients.everybody import Everybody
 from tests.clients.known_good import Good, good, plain
+from tests.clients.known_good_appointments_desk import a_clerk
 from tests.clients.served_city import ALWAYS_OPEN, DESK_OFFICE
 
 PUBLIC, DEPARTMENT, OPERATOR = Audience.PUBLIC, Audience.DEPARTMENT, Audience.OPERATOR
@@ -104,6 +105,34 @@ def _(everybody: Everybody) -> Good:
     rule_id = str(uuid4())
     everybody.ask("PUT", f"/department/offering/rules/{rule_id}", everybody.police, json=_rule())
     return Good({"rule_id": rule_id}, token=everybody.police)
+
+
+def _of_office(everybody: Everybody, body: Any = None, **path: str) -> Good:
+    return Good({"office_id": OFFICE, **path}, body=body, token=a_clerk(everybody, is_supervisor=True))
+
+
+def _proposed() -> dict[str, Any]:
+    return {name: value for name, value in _rule().items() if name not in ("office_id", "service_id")}
+
+
+@good("readOfferedOffice", DEPARTMENT)
+def _(everybody: Everybody) -> Good:
+    return _of_office(everybody)
+
+
+@good("putOfficeRule", DEPARTMENT)
+def _(everybody: Everybody) -> Good:
+    return _of_office(everybody, _proposed(), rule_id=str(uuid4()))
+
+
+@good("previewOfficeReplan", DEPARTMENT)
+def _(everybody: Everybody) -> Good:
+    return _of_office(everybody, {"rule": _proposed()})
+
+
+@good("applyOfficeReplan", DEPARTMENT)
+def _(everybody: Everybody) -> Good:
+    return _of_office(everybody, DECISION)
 
 
 def _sitting() -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from appointments.errors import AdmissionNeeded, NotInLine
+from appointments.errors import AdmissionNeeded, NotInLine, SlotFull, Suspended
 from appointments.model import Slot
 from appointments.offices.queries import select_slots
 from appointments.rush.alone import SLOW_PER_SECOND
@@ -21,6 +21,11 @@ from kernel.redis import Redis
 from kernel.sealing import Keys
 from tests.builders_appointments import a_person, at
 from tests.builders_rush import OPENS_AT, a_gate, a_release, a_wire, let_in, take
+
+BACK_WITHIN_SECONDS = 10.0
+CLOSED_WITHIN_SECONDS = 10.0
+TICKS = 30
+"""Of the event loop: more than a try to connect takes that is hung up on."""
 
 
 @pytest.fixture
@@ -159,6 +164,56 @@ async def test_without_redis_no_more_are_let_in_than_places_are_free(db, alone, 
     assert (await alone.read(release_id, a_person())).state is State.SOLD_OUT
 
 
+async def test_without_redis_an_admission_of_no_use_stays_out_until_it_ends(db, alone, clock):
+    """Nobody else could be told that it is good no more, so nobody is let in for it."""
+    release_id, [slot] = await a_release(db, slots=1, places=1)
+    at(clock, OPENS_AT)
+    person, other = a_person(), a_person()
+    token = (await alone.join(release_id, person)).admission
+    await alone.give_back(await alone.check(slot, person, token), Suspended())
+    clock.advance(timedelta(seconds=1))
+    assert (await alone.join(release_id, other)).state is State.WAITING
+    assert await alone.check(slot, person, token) is not None
+    clock.advance(ADMISSION)
+    assert (await alone.join(release_id, other)).state is State.ADMITTED
+
+
+async def test_an_admission_of_no_use_is_good_no_more_though_redis_forgot_it(db, redis, gate, clock, keys):
+    release_id, [slot] = await a_release(db, slots=1, places=1)
+    person = a_person()
+    at(clock, OPENS_AT)
+    token = (await gate.join(release_id, person)).admission
+    await redis.ask(b"FLUSHALL")
+    clock.advance(timedelta(seconds=1))
+    await gate.give_back(await gate.check(slot, person, token), Suspended())
+    for process in (gate, await a_gate(db, redis, clock, keys)):
+        with pytest.raises(AdmissionNeeded):
+            await process.check(slot, person, token)
+
+
+async def test_a_process_whose_redis_is_away_lets_go_of_it_at_whatever_moment_it_is_to_stop(tmp_path):
+    """Also at the moment when a try to connect has just ended: there a cancellation was once swallowed, for ever."""
+
+    async def closed(ticks: int) -> None:
+        tried = asyncio.Event()
+
+        def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.transport.abort()
+            tried.set()
+
+        server = await asyncio.start_unix_server(hang_up, tmp_path / str(ticks))
+        redis = await Redis.open(f"unix://{tmp_path}/{ticks}")
+        tried.clear()
+        await tried.wait()
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        await redis.close()
+        server.close()
+
+    async with asyncio.timeout(CLOSED_WITHIN_SECONDS):
+        await asyncio.gather(*(closed(ticks) for ticks in range(TICKS)))
+
+
 async def try_to_book(db: Database, gate: Gate, release_id: ReleaseId, person: PersonId, ticket: str | None) -> bool:
     """What a phone does when its time has come: ask, get in line again if it must, and try each slot once let in."""
     try:
@@ -173,7 +228,7 @@ async def try_to_book(db: Database, gate: Gate, release_id: ReleaseId, person: P
         if await take(db, slot_id, person):
             await gate.spent(admission)
             return True
-        await gate.give_back(admission)
+        await gate.give_back(admission, SlotFull())
     return False
 
 
@@ -197,8 +252,9 @@ async def test_a_rush_with_redis_gone_in_the_middle_gives_out_every_place_and_no
             if turn == 8:
                 await redis.ask(b"FLUSHALL")
                 await wire.mend()
-                while through_wire.is_away:
-                    await asyncio.sleep(0.05)
+                async with asyncio.timeout(BACK_WITHIN_SECONDS):
+                    while through_wire.is_away:
+                        await asyncio.sleep(0.05)
             clock.advance(timedelta(milliseconds=300))
             for person in list(waiting)[turn % 6 :: 6]:
                 if await try_to_book(db, gate, release_id, person, waiting[person]):

@@ -97,6 +97,7 @@ async def test_every_kind_of_job_has_a_beat(city) -> None:
         "close what nobody answered for",
         "remind",
         "close missed bookings",
+        "end days at the counters",
         "offer slots ahead",
         "forget first answers",
         "forget sign-ins",

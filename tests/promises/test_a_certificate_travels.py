@@ -12,10 +12,7 @@ import zxingcpp
 from PIL import Image
 
 from kernel.clock import StoppedClock
-from kernel.db import Database
 from kernel.ids import PersonId
-from kernel.redis import Redis
-from kernel.sealing import Keys
 from tests.builders_wallet import (
     HEALTH_CARD,
     HEALTH_ID,
@@ -26,7 +23,6 @@ from tests.builders_wallet import (
     SOMEBODY,
     SOMEBODY_ELSE,
     STATION,
-    a_wallet,
     device_at,
     issued,
 )
@@ -40,16 +36,6 @@ BODY: dict[str, Any] = {
     "values": {"name": SOMEBODY.name, "sex": "female", "birth_date": "1990-01-01", "id_number": SOMEBODY.id_number},
     "valid_from": "2020-01-01",
 }
-
-
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
-
-
-@pytest.fixture
-def wire(wallet: Wallet) -> Wire:
-    return Wire(wallet)
 
 
 async def holder_of(wallet: Wallet, certificate_id: str) -> PersonId:

@@ -21,11 +21,6 @@ from wallet.parts import Wallet
 from wallet.seals import place_of
 
 
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
-
-
 async def test_a_venue_gets_only_the_fields_of_its_scenario(wallet: Wallet) -> None:
     code = await a_code(wallet, await issued(wallet))
     verdict = await scanned(wallet, code)

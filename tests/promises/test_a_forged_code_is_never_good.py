@@ -20,11 +20,6 @@ from wallet.seals import Seals, place_of
 TEXTS = Texts(HOST, CODE_PATH)
 
 
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
-
-
 async def test_a_code_nobody_minted_is_not_ours(wallet: Wallet) -> None:
     for text in (TEXTS.fresh().text, "HTTPS://EXAMPLE.COM/Q/" + "A" * 26, "", "随申码", TEXTS.fresh().text.lower()):
         assert (await scanned(wallet, text)).outcome is Outcome.NOT_OURS

@@ -11,28 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kernel.clock import StoppedClock
-from kernel.db import Database
-from kernel.redis import Redis
-from kernel.sealing import Keys
 from tests.builders_loading import NDJSON, a_line, in_pieces, ndjson, opened, refusals, sent, somebody
-from tests.builders_wallet import HEALTH_CARD, HEALTH_ID, LICENCE, POLICE_ID, a_wallet
+from tests.builders_wallet import HEALTH_CARD, HEALTH_ID, LICENCE, POLICE_ID
 from tests.wire_wallet import Wire
 from wallet.loading.lines import BATCH_LINES_MAX, LINE_BYTES_MAX
 from wallet.parts import Wallet
 
 SECRET = "不可外传"
-
-
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
-
-
-@pytest.fixture
-async def police(wallet: Wallet) -> AsyncIterator[httpx.AsyncClient]:
-    async with Wire(wallet).department(POLICE_ID) as client:
-        yield client
 
 
 async def counted(wallet: Wallet) -> int:

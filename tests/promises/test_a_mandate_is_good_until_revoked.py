@@ -43,28 +43,6 @@ from wallet.parts import Wallet
 
 
 @pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
-
-
-@pytest.fixture
-def wire(wallet: Wallet) -> Wire:
-    return Wire(wallet)
-
-
-@pytest.fixture
-async def card(wallet: Wallet) -> Certificate:
-    """Whose certificates are shown."""
-    return await issued(wallet)
-
-
-@pytest.fixture
-async def agents_card(wallet: Wallet) -> Certificate:
-    """Of the person who shows them."""
-    return await another(wallet)
-
-
-@pytest.fixture
 def holder(wire: Wire, card: Certificate) -> httpx.AsyncClient:
     return wire.resident(card.person_id)
 

@@ -12,11 +12,8 @@ import pytest
 from city.demo.codes import id_number
 from city.demo.model import Sex
 from kernel.clock import StoppedClock
-from kernel.db import Database
 from kernel.ids import CertificateId, uuid7
 from kernel.people import Identity
-from kernel.redis import Redis
-from kernel.sealing import Keys
 from tests.builders_family import a_licence, put, the_kind
 from tests.builders_proofs import (
     HTML,
@@ -39,7 +36,6 @@ from tests.builders_wallet import (
     ID_CARD,
     SOMEBODY,
     SOMEBODY_ELSE,
-    a_wallet,
     an_id_card,
     issued,
 )
@@ -62,18 +58,8 @@ WRONG = [
 
 
 @pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
-
-
-@pytest.fixture
 async def card(wallet: Wallet) -> Certificate:
     return await a_printable_card(wallet)
-
-
-@pytest.fixture
-def wire(wallet: Wallet) -> Wire:
-    return Wire(wallet)
 
 
 async def uses(wallet: Wallet) -> int:

@@ -30,11 +30,6 @@ from wallet.parts import Wallet
 from wallet.residents.holding import list_certificates
 
 
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
-
-
 def a_register(size: int) -> list[IssueRequest]:
     numbers = [
         id_number("310101", date(1960 + n // 336, n // 28 % 12 + 1, n % 28 + 1), Sex.MALE, 0) for n in range(size)

@@ -2,11 +2,9 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -24,17 +22,6 @@ from tests.builders_wallet import (
 )
 from tests.wire_wallet import Wire
 from wallet.parts import Wallet
-
-
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
-
-
-@pytest.fixture
-async def police(wallet: Wallet) -> AsyncIterator[httpx.AsyncClient]:
-    async with Wire(wallet).department(POLICE_ID) as client:
-        yield client
 
 
 def data(*, klass: str = "C1", holder: Any = SOMEBODY, **other: Any) -> dict[str, Any]:

@@ -6,14 +6,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-import pytest
 from msgspec.structs import replace
 
 from kernel.clock import StoppedClock
-from kernel.db import Database
 from kernel.ids import PersonId
-from kernel.redis import Redis
-from kernel.sealing import Keys
 from tests.builders_wallet import (
     HOSPITAL,
     ID_CARD,
@@ -22,7 +18,6 @@ from tests.builders_wallet import (
     SOMEBODY,
     SOMEBODY_ELSE,
     STATION,
-    a_wallet,
     an_id_card,
     device_at,
     issued,
@@ -31,21 +26,6 @@ from tests.wire_wallet import Wire
 from wallet.model import Certificate
 from wallet.operators import cataloguing
 from wallet.parts import Wallet
-
-
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
-
-
-@pytest.fixture
-def wire(wallet: Wallet) -> Wire:
-    return Wire(wallet)
-
-
-@pytest.fixture
-async def card(wallet: Wallet) -> Certificate:
-    return await issued(wallet)
 
 
 async def asked(wire: Wire, **more: Any) -> dict[str, Any]:

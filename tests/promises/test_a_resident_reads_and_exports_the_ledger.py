@@ -10,10 +10,7 @@ import httpx
 import pytest
 
 from kernel.clock import StoppedClock
-from kernel.db import Database
 from kernel.ids import PersonId, UseId
-from kernel.redis import Redis
-from kernel.sealing import Keys
 from tests.builders_family import a_licence, another, given, put, the_venue
 from tests.builders_wallet import (
     HOSPITAL,
@@ -22,7 +19,6 @@ from tests.builders_wallet import (
     SOMEBODY_ELSE,
     STATION,
     a_code,
-    a_wallet,
     device_at,
     issued,
     scanned,
@@ -32,16 +28,6 @@ from wallet.model import Certificate, Outcome, Route, Use, Words
 from wallet.parts import Wallet
 from wallet.recording_uses import record_uses
 from wallet.residents.uses import exporting
-
-
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
-
-
-@pytest.fixture
-async def card(wallet: Wallet) -> Certificate:
-    return await issued(wallet)
 
 
 @pytest.fixture

@@ -10,9 +10,6 @@ import msgspec
 import pytest
 
 from kernel.clock import StoppedClock
-from kernel.db import Database
-from kernel.redis import Redis
-from kernel.sealing import Keys
 from tests.builders_wallet import (
     HEALTH_ID,
     POLICE_ID,
@@ -20,7 +17,6 @@ from tests.builders_wallet import (
     SOMEBODY_ELSE,
     STATION,
     a_code,
-    a_wallet,
     an_id_card,
     device_at,
     issued,
@@ -32,11 +28,6 @@ from wallet.departments.issue_policy import IssueRequest
 from wallet.errors import CertificateNotGood
 from wallet.model import ALLOWED_STEPS, Certificate, Outcome, State
 from wallet.parts import Wallet
-
-
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
 
 
 async def step(wallet: Wallet, certificate: Certificate, act: str, reason: str = "holder_asked") -> Any:

@@ -9,10 +9,9 @@ import pytest
 
 from gateway.clients.errors import ClientNotProved, PublicKeyRefused
 from kernel.clock import StoppedClock
-from kernel.db import Connection, Database
+from kernel.db import Connection
 from kernel.ids import DeviceId, StaffId, VenueId
 from kernel.principal import VenueDevice
-from kernel.redis import Redis
 from kernel.sealing import Keys
 from notifications.outbox import Outbox
 from tests.builders_joining import (
@@ -26,7 +25,7 @@ from tests.builders_joining import (
     filed,
     granting,
 )
-from tests.builders_wallet import ID_CARD, LICENCE, MUSEUM, SOMEBODY, a_code, a_wallet, device_at, issued, scanned
+from tests.builders_wallet import ID_CARD, LICENCE, MUSEUM, SOMEBODY, a_code, device_at, issued, scanned
 from tests.wire_wallet import Wire
 from wallet.model import NO_TERMS, Outcome
 from wallet.onboarding.applying import Bounds
@@ -34,11 +33,6 @@ from wallet.onboarding.deciding import Deciding
 from wallet.onboarding.forgetting import DECIDED_KEPT_FOR, forget_old
 from wallet.onboarding.model import APPLICATIONS_OPEN_MAX, DEVICES_MAX, PublicJwk
 from wallet.parts import Wallet
-
-
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
 
 
 async def approved(wallet: Wallet, application_id: UUID, body: dict[str, Any] | None = None, status: int = 200) -> Any:

@@ -1,7 +1,6 @@
 """A resident books, moves and cancels over HTTP; staff see their office's day and check people in."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import uuid4
 
@@ -11,11 +10,8 @@ from appointments.desk.checking_in import check_in
 from appointments.errors import NotBooked
 from appointments.model import Booking, Stage, office_id_of
 from appointments.parts import Appointments
-from kernel.clock import StoppedClock
-from kernel.db import Database
-from kernel.ids import AccountId, PersonId, SessionId, StaffId
+from kernel.ids import AccountId, SessionId, StaffId
 from kernel.principal import Audience, Resident
-from kernel.sealing import Keys
 from tests.builders_appointments import (
     THURSDAY_TEN,
     Wire,
@@ -26,37 +22,14 @@ from tests.builders_appointments import (
     an_office,
     at,
     disagreements,
-    open_appointments,
 )
 
 NEXT_DAY = THURSDAY_TEN + timedelta(days=1)
 
 
 @pytest.fixture
-async def appointments(db: Database, clock: StoppedClock, keys: Keys) -> Appointments:
-    return await open_appointments(db, clock, keys)
-
-
-@pytest.fixture
-async def person() -> PersonId:
-    return a_person()
-
-
-@pytest.fixture
 async def wire(appointments: Appointments) -> Wire:
     return Wire(appointments)
-
-
-@pytest.fixture
-async def resident(wire: Wire, person: PersonId) -> AsyncIterator[object]:
-    async with wire.resident(person) as client:
-        yield client
-
-
-@pytest.fixture
-async def desk(wire: Wire) -> AsyncIterator[object]:
-    async with wire.staff(office_id_of("xuhui")) as client:
-        yield client
 
 
 async def test_a_resident_finds_books_moves_and_cancels(db, resident):

@@ -24,7 +24,6 @@ from tests.builders_wallet import (
     POLICE_ID,
     SOMEBODY,
     SOMEBODY_ELSE,
-    a_wallet,
     an_id_card,
     issued,
 )
@@ -35,27 +34,6 @@ from wallet.parts import Wallet
 
 SLANDER = "骗子"
 """What somebody who wishes others ill types as their name."""
-
-
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
-
-
-@pytest.fixture
-def wire(wallet: Wallet) -> Wire:
-    return Wire(wallet)
-
-
-@pytest.fixture
-async def card(wallet: Wallet) -> Certificate:
-    """Of somebody who gives mandates."""
-    return await issued(wallet)
-
-
-@pytest.fixture
-def police(wire: Wire) -> httpx.AsyncClient:
-    return wire.department(POLICE_ID)
 
 
 # ---- names that somebody else typed ----------------------------------------------------------------------------------

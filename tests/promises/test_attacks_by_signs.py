@@ -27,10 +27,8 @@ from tests.builders_wallet import (
     POLICE_ID,
     SOMEBODY,
     STATION,
-    a_wallet,
     an_id_card,
     device_at,
-    issued,
 )
 from tests.wire_wallet import Wire
 from wallet.model import Certificate
@@ -38,27 +36,6 @@ from wallet.parts import Wallet
 
 SIGNS = [*"\x00\x01\t\n\x0b\r\x1b\x1f\x7f\x85\x9f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"]
 NAMES = ("name", "name_zh", "name_en", "label_zh", "organ_en", "purpose", "purpose_en", "address", "reason")
-
-
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
-
-
-@pytest.fixture
-def wire(wallet: Wallet) -> Wire:
-    return Wire(wallet)
-
-
-@pytest.fixture
-async def card(wallet: Wallet) -> Certificate:
-    """Of somebody who gives mandates."""
-    return await issued(wallet)
-
-
-@pytest.fixture
-def police(wire: Wire) -> httpx.AsyncClient:
-    return wire.department(POLICE_ID)
 
 
 def spoiled(sign: str) -> Iterator[str]:

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from kernel.clock import StoppedClock
 from kernel.db import Database
 from kernel.ids import UseId
-from kernel.redis import Redis
 from kernel.sealing import Keys
 from tests.builders_family import a_licence, count_told, put, put_terms, the_venue
 from tests.builders_scans import STATION_ENTRY, Phone, a_live_code, a_scan, showing_of
@@ -22,7 +21,6 @@ from tests.builders_wallet import (
     POLICE_ID,
     STATION,
     a_code,
-    a_wallet,
     an_id_card,
     device_at,
     issued,
@@ -42,11 +40,6 @@ from wallet.venues.scans import Opened
 ACTOR = "department:police"
 SHOWN = "certificate_shown"
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
 
 
 async def uses_of(db: Database) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:

@@ -12,11 +12,8 @@ import pytest
 
 from gateway import describing
 from kernel.clock import StoppedClock
-from kernel.db import Database
 from kernel.ids import PersonId
 from kernel.principal import Audience
-from kernel.redis import Redis
-from kernel.sealing import Keys
 from tests.builders_family import STRANGER, a_licence, another, given, said
 from tests.builders_joining import an_application, filed, granting
 from tests.builders_loading import a_line, ndjson, opened, sent
@@ -32,9 +29,7 @@ from tests.builders_wallet import (
     SOMEBODY,
     SOMEBODY_ELSE,
     STATION,
-    a_wallet,
     device_at,
-    issued,
 )
 from tests.whole_city import TestCity
 from tests.wire_wallet import Wire
@@ -43,27 +38,6 @@ from wallet.operators import cataloguing
 from wallet.parts import Wallet
 
 GONE: dict[str, Any] = {"state": "revoked", "certificate": None}
-
-
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
-
-
-@pytest.fixture
-def wire(wallet: Wallet) -> Wire:
-    return Wire(wallet)
-
-
-@pytest.fixture
-async def card(wallet: Wallet) -> Certificate:
-    """Of somebody who gives mandates."""
-    return await issued(wallet)
-
-
-@pytest.fixture
-def police(wire: Wire) -> httpx.AsyncClient:
-    return wire.department(POLICE_ID)
 
 
 @pytest.fixture

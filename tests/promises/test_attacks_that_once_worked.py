@@ -47,11 +47,6 @@ from wallet.venues.scans import Opened
 ACTOR = "department:police"
 
 
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
-
-
 async def test_an_upload_does_not_make_the_city_say_yes_to_what_has_ended(wallet: Wallet, clock: StoppedClock) -> None:
     card = await issued(wallet)
     code = await a_live_code(wallet, card)

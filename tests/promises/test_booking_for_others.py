@@ -14,7 +14,6 @@ from appointments.offices import offering
 from appointments.parts import Appointments
 from kernel.clock import StoppedClock
 from kernel.db import Database
-from kernel.redis import Redis
 from kernel.sealing import Keys
 from tests import wire_wallet
 from tests.builders_appointments import (
@@ -27,16 +26,12 @@ from tests.builders_appointments import (
     open_appointments,
 )
 from tests.builders_family import CHILD, another, given, put, the_kind
-from tests.builders_wallet import ID_CARD, POLICE_ID, SOMEBODY_ELSE, a_wallet, an_id_card, issued
+from tests.builders_notifications import notifications_over
+from tests.builders_wallet import ID_CARD, POLICE_ID, SOMEBODY_ELSE, an_id_card, issued
 from wallet.model import Certificate
 from wallet.parts import Wallet
 
 NEXT_DAY = THURSDAY_TEN + timedelta(days=1)
-
-
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
 
 
 @pytest.fixture
@@ -210,3 +205,15 @@ async def test_for_whoever_keeps_no_mandates_nobody_books(db, clock, keys):
     async with Wire(alone).resident(a_person()) as acting:
         refused = await acting.put(f"/bookings/{uuid4()}", json={"slot_id": slot, "mandate_id": str(uuid4())})
         assert code(refused) == (404, "appointments.mandate_refused")
+
+
+@pytest.mark.parametrize(("may_book", "said"), [(True, "出示证照，查看、办理、改期和取消预约"), (False, "出示证照")])
+async def test_both_sides_are_told_what_a_mandate_covers(db, wallet, holder, agent, clock, keys, may_book, said):
+    await lets_book(wallet, holder, clock, may_book=may_book)
+    notifications = notifications_over(db, clock, keys)
+    await notifications.settle()
+    async with db.connection() as conn:
+        pages = [await notifications.inbox.page(conn, one.person_id, "zh", None) for one in (holder, agent)]
+    for page, whom in zip(pages, ("某＊可代您", "您可代某＊"), strict=True):
+        [told] = [item.body for item in page.items if item.title == "授权"]
+        assert told.startswith(f"{whom}{said}，最迟至")

@@ -19,11 +19,9 @@ from appointments.errors import (
 )
 from appointments.model import Booking
 from appointments.parts import Appointments
-from kernel.clock import StoppedClock
 from kernel.db import Database
 from kernel.grouping import TooManyWaiting
 from kernel.ids import SlotId
-from kernel.sealing import Keys
 from tests.builders_appointments import (
     HALF_AN_HOUR,
     THURSDAY_TEN,
@@ -35,11 +33,6 @@ from tests.builders_appointments import (
     messages,
     open_appointments,
 )
-
-
-@pytest.fixture
-async def appointments(db: Database, clock: StoppedClock, keys: Keys) -> Appointments:
-    return await open_appointments(db, clock, keys)
 
 
 @pytest.fixture

@@ -17,10 +17,6 @@ from appointments.errors import (
     TimesOverlap,
 )
 from appointments.model import CANCEL_BEFORE, Booking, Stage
-from appointments.parts import Appointments
-from kernel.clock import StoppedClock
-from kernel.db import Database
-from kernel.sealing import Keys
 from tests.builders_appointments import (
     THURSDAY_TEN,
     a_person,
@@ -29,15 +25,9 @@ from tests.builders_appointments import (
     at,
     disagreements,
     messages,
-    open_appointments,
 )
 
 NEXT_DAY = THURSDAY_TEN + timedelta(days=1)
-
-
-@pytest.fixture
-async def appointments(db: Database, clock: StoppedClock, keys: Keys) -> Appointments:
-    return await open_appointments(db, clock, keys)
 
 
 async def test_a_cancelled_place_can_be_booked_again_at_once(db, appointments):

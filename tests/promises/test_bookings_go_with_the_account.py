@@ -30,18 +30,12 @@ from tests.builders_appointments import (
     an_id,
     disagreements,
     messages,
-    open_appointments,
     people_of,
 )
 from tests.builders_gateway import ORIGIN, Entrance, an_entrance
 
 RESIDENT = next(person for person in PEOPLE if person.phone)
 NEXT_DAY = THURSDAY_TEN + timedelta(days=1)
-
-
-@pytest.fixture
-async def appointments(db: Database, clock: StoppedClock, keys: Keys) -> Appointments:
-    return await open_appointments(db, clock, keys)
 
 
 @pytest.fixture
@@ -104,6 +98,7 @@ async def test_the_export_has_what_was_booked_told_held_and_waited_for(
     assert [held.booking_id for held in kept.holds] == [hold.booking_id]
     assert [wait.stage for wait in kept.waiting] == ["waiting"]
     assert (kept.strikes, kept.suspension, kept.results, kept.ratings, kept.feeds) == ([], None, [], [], [])
+    assert kept.tickets == []
 
 
 async def test_closing_an_account_gives_back_what_lies_ahead_and_leaves_what_was(

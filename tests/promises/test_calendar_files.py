@@ -1,5 +1,6 @@
 """Bookings in people's own calendars, read as a calendar that is not ours reads them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, timedelta
 from itertools import pairwise
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from appointments.ics.composing import calendar_of
+from appointments.ics.errors import FeedNotFound, TooManyFeeds
 from appointments.ics.subscribing import FEEDS_MAX, KEPT_FOR
 from appointments.model import Booking, Catalogue, Office, Seq, Service, Stage, office_id_of, service_id_of
 from appointments.offices import offering
@@ -238,6 +240,29 @@ async def test_a_feed_that_was_ended_is_as_one_that_never_was(db, resident, wire
     assert ended.json()["code"] == never.json()["code"] == "appointments.feed_not_found"
     assert (await resident.delete(gone)).status_code == 404
     assert (await resident.get("/calendar-feeds")).json() == {"feeds": []}
+
+
+async def test_two_phones_that_ask_at_once_get_no_more_feeds_than_one(db, database_url, clock, keys, appointments):
+    other = await Database.open(database_url, connections_max=12)
+    there = await open_appointments(other, clock, keys)
+    for _ in range(10):
+        person = a_person()
+        made = await asyncio.gather(
+            *(part.feeds.make(person) for part in (appointments, there) * FEEDS_MAX), return_exceptions=True
+        )
+        assert sum(isinstance(one, TooManyFeeds) for one in made) == FEEDS_MAX
+        assert len(await appointments.feeds.of(person)) == FEEDS_MAX
+        [feed, *_] = [one[0] for one in made if not isinstance(one, Exception)]
+        ended = await asyncio.gather(
+            *(part.feeds.end(person, feed.feed_id) for part in (appointments, there)), return_exceptions=True
+        )
+        assert [type(one) for one in ended if one is not None] == [FeedNotFound]
+        again = await asyncio.gather(
+            *(part.feeds.make(person) for part in (appointments, there)), return_exceptions=True
+        )
+        assert sum(isinstance(one, TooManyFeeds) for one in again) == 1
+    assert await db.fetchval("SELECT max(number) FROM appointments.feed_number") == FEEDS_MAX
+    await other.close()
 
 
 async def test_nobody_keeps_feeds_without_end(db, resident):

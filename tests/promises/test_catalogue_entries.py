@@ -5,22 +5,13 @@ from typing import Any
 
 import pytest
 
-from kernel.clock import StoppedClock
-from kernel.db import Database
-from kernel.redis import Redis
-from kernel.sealing import Keys
-from tests.builders_wallet import ID_CARD, KINDS, MUSEUM, POLICE, STATION, a_wallet
+from tests.builders_wallet import ID_CARD, KINDS, MUSEUM, POLICE, STATION
 from tests.wire_wallet import Wire
 from wallet.model import Words
 from wallet.parts import Wallet
 
 CODE = f"{POLICE}777"
 WORDS = {"name_zh": "入", "name_en": "In", "purpose_zh": "看", "purpose_en": "See"}
-
-
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
 
 
 def a_field(name: str, kind: str, **more: Any) -> dict[str, Any]:

@@ -9,8 +9,6 @@ import pytest
 from kernel.clock import StoppedClock
 from kernel.db import Database
 from kernel.ids import PersonId
-from kernel.redis import Redis
-from kernel.sealing import Keys
 from suishenban_verify import sd_jwt
 from suishenban_verify.sd_jwt import Binding, NotVerified, Verified
 from suishenban_verify.signatures import public_key
@@ -23,7 +21,6 @@ from tests.builders_wallet import (
     POLICE,
     POLICE_ID,
     SOMEBODY,
-    a_wallet,
     an_id_card,
     issued,
 )
@@ -40,11 +37,6 @@ ACTOR = "department:police"
 HOLDER = es256(11)
 HOLDER_JWK = {name: HOLDER.public.jwk[name] for name in ("kty", "crv", "x", "y")}
 ASKED = Binding("https://venue.example", "n-1")
-
-
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
 
 
 async def exported(wallet: Wallet, card: Certificate, status: int = 201, **body: object) -> dict[str, str]:

@@ -14,7 +14,6 @@ import structlog
 
 from kernel import log
 from kernel.clock import StoppedClock
-from kernel.db import Database
 from kernel.people import Identity
 from kernel.redis import Redis
 from kernel.sealing import Keys
@@ -29,7 +28,7 @@ from tests.builders_proofs import (
     stepped,
     written,
 )
-from tests.builders_wallet import ID_CARD, SOMEBODY_ELSE, a_wallet, an_id_card, issued
+from tests.builders_wallet import ID_CARD, SOMEBODY_ELSE, an_id_card, issued
 from tests.leak_scanner import Scanner
 from tests.wire_wallet import Wire
 from wallet.ledger.http import ProofView
@@ -42,18 +41,8 @@ FINDABLE = Identity(id_number=SOMEBODY_ELSE.id_number, name="司马青")
 
 
 @pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
-
-
-@pytest.fixture
 async def card(wallet: Wallet) -> Certificate:
     return await a_printable_card(wallet)
-
-
-@pytest.fixture
-def wire(wallet: Wallet) -> Wire:
-    return Wire(wallet)
 
 
 @pytest.fixture

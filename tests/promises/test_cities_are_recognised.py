@@ -6,10 +6,8 @@ import pytest
 
 from kernel.clock import StoppedClock
 from kernel.db import Database
-from kernel.redis import Redis
-from kernel.sealing import Keys
 from suishenban_verify.signatures import LocalSigner
-from tests.builders_wallet import ID_CARD, LICENCE, ORIGIN, a_wallet, scanned
+from tests.builders_wallet import ID_CARD, LICENCE, ORIGIN, scanned
 from tests.other_city import (
     ISSUER,
     LIST,
@@ -30,11 +28,6 @@ from wallet.model import Outcome
 from wallet.parts import Wallet
 from wallet.trust.errors import CityIssuerTaken, CityNotFound, CityRefused, TrustListOlder, TrustListRefused
 from wallet.trust.pulling import PULLED_EVERY, Puller
-
-
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
 
 
 @pytest.fixture

@@ -9,8 +9,6 @@ import pytest
 from kernel.clock import StoppedClock
 from kernel.db import Database
 from kernel.ids import UseId
-from kernel.redis import Redis
-from kernel.sealing import Keys
 from suishenban_verify import offline_code, trust_list
 from suishenban_verify.replay import ReplayMemory
 from suishenban_verify.signatures import LocalSigner
@@ -23,7 +21,6 @@ from tests.builders_wallet import (
     ID_CARD,
     LICENCE,
     STATION,
-    a_wallet,
     device_at,
     scanned,
 )
@@ -48,11 +45,6 @@ from wallet.model import Outcome, Terms
 from wallet.operators import cataloguing
 from wallet.parts import Wallet
 from wallet.trust.pulling import PULLED_EVERY, Puller
-
-
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
 
 
 @pytest.fixture

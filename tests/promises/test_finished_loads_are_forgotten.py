@@ -1,33 +1,16 @@
 """A finished load and its report are kept long enough to be read, and no longer; what it issued stays."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import httpx
-import pytest
 
 from kernel.clock import StoppedClock
-from kernel.db import Database
-from kernel.redis import Redis
-from kernel.sealing import Keys
 from tests.builders_loading import a_line, ndjson, opened, refusals, sent
-from tests.builders_wallet import POLICE_ID, a_wallet
-from tests.wire_wallet import Wire
+from tests.builders_wallet import POLICE_ID
 from wallet.loading.forgetting import FINISHED_KEPT_FOR, LOADS_AT_ONCE_MAX
 from wallet.parts import Wallet
 
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
-
-
-@pytest.fixture
-async def police(wallet: Wallet) -> AsyncIterator[httpx.AsyncClient]:
-    async with Wire(wallet).department(POLICE_ID) as client:
-        yield client
 
 
 async def kept(wallet: Wallet) -> tuple[int, int, int]:

@@ -6,18 +6,14 @@ from typing import Any
 import pytest
 
 from kernel.clock import StoppedClock
-from kernel.db import Database
 from kernel.people import Identity
-from kernel.redis import Redis
-from kernel.sealing import Keys
-from tests.builders_family import CHILD, STRANGER, a_code_for, another, count_told, put, said, show_for, the_kind
+from tests.builders_family import CHILD, STRANGER, a_code_for, count_told, put, said, show_for, the_kind
 from tests.builders_wallet import (
     HEALTH_ID,
     ID_CARD,
     POLICE_ID,
     SOMEBODY,
     SOMEBODY_ELSE,
-    a_wallet,
     an_id_card,
     issued,
     scanned,
@@ -25,22 +21,6 @@ from tests.builders_wallet import (
 from tests.wire_wallet import Wire
 from wallet.model import Certificate, Outcome
 from wallet.parts import Wallet
-
-
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
-
-
-@pytest.fixture
-def wire(wallet: Wallet) -> Wire:
-    return Wire(wallet)
-
-
-@pytest.fixture
-async def agents_card(wallet: Wallet) -> Certificate:
-    """Of the guardian."""
-    return await another(wallet)
 
 
 @pytest.fixture

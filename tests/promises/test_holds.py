@@ -21,10 +21,6 @@ from appointments.errors import (
 from appointments.holds.holding import HOLD_FOR
 from appointments.model import Booking, Hold, Lane
 from appointments.pacing import CHANGES_AT_ONCE_MAX
-from appointments.parts import Appointments
-from kernel.clock import StoppedClock
-from kernel.db import Database
-from kernel.sealing import Keys
 from tests.builders_appointments import (
     THURSDAY_TEN,
     Wire,
@@ -34,16 +30,10 @@ from tests.builders_appointments import (
     at,
     disagreements,
     messages,
-    open_appointments,
 )
 
 NEXT_DAY = THURSDAY_TEN + timedelta(days=1)
 A_LITTLE = timedelta(seconds=1)
-
-
-@pytest.fixture
-async def appointments(db: Database, clock: StoppedClock, keys: Keys) -> Appointments:
-    return await open_appointments(db, clock, keys)
 
 
 async def right(db, clock):

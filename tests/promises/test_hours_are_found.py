@@ -11,11 +11,10 @@ from appointments.offices import offering, searching
 from appointments.offices.measuring import Point, metres_between
 from appointments.offices.searching import Offer, Order, Wish, search
 from appointments.parts import Appointments
-from kernel.clock import SHANGHAI, StoppedClock
+from kernel.clock import SHANGHAI
 from kernel.db import Database
 from kernel.ids import ServiceId
-from kernel.sealing import Keys
-from tests.builders_appointments import THURSDAY_TEN, Wire, a_person, a_service, a_slot, an_id, open_appointments
+from tests.builders_appointments import THURSDAY_TEN, Wire, a_person, a_service, a_slot, an_id
 
 MONDAY = date(2026, 3, 2)
 SQUARE = Point(31.2304, 121.4737)
@@ -24,11 +23,6 @@ DISTRICTS = ("310101", "310104", "310115")
 LANES = (Lane.NORMAL, Lane.NORMAL, Lane.URGENT, Lane.SPECIAL)
 OFFICES = 9
 DAYS = 4
-
-
-@pytest.fixture
-async def appointments(db: Database, clock: StoppedClock, keys: Keys) -> Appointments:
-    return await open_appointments(db, clock, keys)
 
 
 def an_office_at(number: int, chance: Random) -> Office:

@@ -3,19 +3,10 @@
 import asyncio
 from datetime import timedelta
 
-import pytest
-
 from appointments.offices import offering
-from appointments.parts import Appointments
-from kernel.clock import StoppedClock, in_shanghai
+from kernel.clock import in_shanghai
 from kernel.db import Database
-from kernel.sealing import Keys
-from tests.builders_appointments import a_desk, a_service, an_office, disagreements, open_appointments
-
-
-@pytest.fixture
-async def appointments(db: Database, clock: StoppedClock, keys: Keys) -> Appointments:
-    return await open_appointments(db, clock, keys)
+from tests.builders_appointments import a_desk, a_service, an_office, disagreements
 
 
 async def a_desk_is_planted(db: Database, *, places: int = 2) -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,9 @@ code = main(["journey", *sys.argv[1:]])
 known = {"asyncpg", "redis", "litestar", "kernel.db", "kernel.settings"} & set(sys.modules)
 sys.exit(code if not known else f"the journey knows {known}")
 """
-PROMISES_MIN = 220
+PROMISES_MIN = 340
 """A few more the first time somebody plays it: their real name is checked then."""
+ACTS = 26
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +56,7 @@ def test_a_city_keeps_every_promise_of_the_journey_however_often_it_is_played(ur
         played = journey("--url", url, "--json")
         assert played.returncode == 0, played.stdout[-2000:] + played.stderr
         *steps, end = map(json.loads, played.stdout.splitlines())
-        assert len({step["act"] for step in steps}) == 18
+        assert len({step["act"] for step in steps}) == ACTS
         assert all(step["promises"] or step["exchanges"] for step in steps)
         assert end["broken"] is None
         assert end["promises_kept"] == sum(len(step["promises"]) for step in steps) + 1 >= PROMISES_MIN
@@ -162,6 +164,58 @@ def a_match(answer: Any, _token: str) -> Any:
     return {**answer, "is_match": True}
 
 
+def another_zone(body: bytes, _path: str) -> bytes:
+    return body.replace(b"TZID=Asia/Shanghai", b"TZID=Asia/Tokyo")
+
+
+def always_the_first(body: bytes, _path: str) -> bytes:
+    return re.sub(rb"SEQUENCE:\d+", b"SEQUENCE:0", body)
+
+
+def furthest_first(answer: Any, _token: str) -> Any:
+    return {**answer, "slots": answer["slots"][::-1]}
+
+
+def for_an_hour(answer: Any, _token: str) -> Any:
+    return {**answer, "hold_until": "2099-01-01T00:00:00+08:00"}
+
+
+def offered_for_ever(answer: Any, _token: str) -> Any:
+    waits = [
+        {**one, "offer": {**one["offer"], "until": "2099-01-01T00:00:00+08:00"}} if one["offer"] else one
+        for one in answer["waits"]
+    ]
+    return {"waits": waits}
+
+
+def the_seed_at_once(answer: Any, _token: str) -> Any:
+    return {**answer, "releases": [{**one, "seed": "00" * 32} for one in answer["releases"]]}
+
+
+def another_draw(answer: Any, _token: str) -> Any:
+    told = [{**one, "seed": one["seed"] and "00" * 32} for one in answer["releases"]]
+    return {**answer, "releases": told}
+
+
+def everybody_is_let_through(answer: Any, _token: str) -> Any:
+    return {**answer, "state": "admitted", "admission": "A"}
+
+
+def never_the_same_number(answer: Any, _token: str) -> Any:
+    if answer["ticket"] is not None:
+        answer["ticket"]["number"] = f"Y{next(COUNTED):03d}"
+    return answer
+
+
+def nobody_appealed(answer: Any, _token: str) -> Any:
+    return {**answer, "appeals": []}
+
+
+def nobody_is_hit(answer: Any, _token: str) -> Any:
+    return {**answer, "conflicts": []}
+
+
+COUNTED = count(1)
 SCANS, UPLOADS = "POST /venue/verifications", "POST /venue/offline-scans"
 BROKEN = (
     (SCANS, one_field_more, "the venue gets the fields its scenario allows and no other"),
@@ -185,6 +239,23 @@ BROKEN = (
     (SCANS, yes_instead_of("mandate_ended"), "the very next scan is refused"),
     ("POST /P/.*", a_match, "all of them hear the same: no match"),
     (SCANS, yes_instead_of("over_quota"), "as often as it was granted"),
+    ("GET /resident/bookings/.*/calendar", another_zone, "at its hour, in the city's zone"),
+    ("GET /public/calendars/.*", always_the_first, "the same entry, in its next sequence"),
+)
+IN_SHARED_HOURS = (
+    ("GET /mini/slots", furthest_first, "the nearest office comes first"),
+    ("PUT /mini/holds/.*", for_an_hour, "for ten minutes"),
+    ("GET /mini/waiting", offered_for_ever, "kept for half an hour"),
+    (
+        "POST /department/desk/counters/./call",
+        never_the_same_number,
+        "called again after a lost answer, the same number",
+    ),
+    ("GET /department/appeals", nobody_appealed, "the appeal is on the list"),
+    ("POST /department/offering/.*/preview", nobody_is_hit, "it sees who is booked then"),
+    ("GET /mini/releases", the_seed_at_once, "the seed of the draw is fixed by its hash, and not told yet"),
+    ("GET /mini/releases", another_draw, "it has the hash that was told before"),
+    ("GET /mini/releases/.*/place", everybody_is_let_through, "as many as there are seats, never more"),
 )
 
 
@@ -193,4 +264,12 @@ async def test_a_city_that_breaks_a_promise_is_found_out(url: str, path: str, me
     async with meddled(url, path, meddle) as worse:
         with pytest.raises(Broken) as found:
             await asyncio.wait_for(playing.play(worse, Story(Silent())), 60)
+    assert found.value.promise == promise
+
+
+@pytest.mark.parametrize(("path", "meddle", "promise"), IN_SHARED_HOURS, ids=[one for _, _, one in IN_SHARED_HOURS])
+async def test_a_city_that_is_unfair_with_its_hours_is_found_out(url: str, path: str, meddle: Meddle, promise: str):
+    async with meddled(url, path, meddle) as worse:
+        with pytest.raises(Broken) as found:
+            await asyncio.wait_for(playing.play_shared_hours(worse, Story(Silent())), 60)
     assert found.value.promise == promise

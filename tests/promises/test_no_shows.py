@@ -19,7 +19,6 @@ from kernel.clock import StoppedClock
 from kernel.db import Database
 from kernel.ids import BUCKETS, BookingId, PersonId, SessionId, StaffId
 from kernel.principal import Audience, DepartmentId, Staff
-from kernel.sealing import Keys
 from tests.builders_appointments import (
     THURSDAY_TEN,
     Wire,
@@ -36,11 +35,6 @@ from tests.builders_appointments import (
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
 REASON = "当天住院，附住院证明"
-
-
-@pytest.fixture
-async def appointments(db: Database, clock: StoppedClock, keys: Keys) -> Appointments:
-    return await open_appointments(db, clock, keys)
 
 
 @pytest.fixture

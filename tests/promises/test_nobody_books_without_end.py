@@ -1,7 +1,6 @@
 """Who books and cancels in circles is stopped after so many a day; their places can always be given back."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -21,7 +20,6 @@ from kernel.redis import Redis
 from kernel.sealing import Keys
 from tests.builders_appointments import (
     THURSDAY_TEN,
-    Wire,
     a_person,
     a_slot,
     an_id,
@@ -38,17 +36,6 @@ UNCOUNTED = 1
 @pytest.fixture
 async def appointments(db: Database, clock: StoppedClock, keys: Keys, redis: Redis) -> Appointments:
     return await open_appointments(db, clock, keys, redis)
-
-
-@pytest.fixture
-async def person() -> PersonId:
-    return a_person()
-
-
-@pytest.fixture
-async def resident(appointments: Appointments, person: PersonId) -> AsyncIterator[httpx.AsyncClient]:
-    async with Wire(appointments).resident(person) as client:
-        yield client
 
 
 async def spend(appointments: Appointments, slot: SlotId, person: PersonId) -> int:

@@ -3,15 +3,11 @@
 import asyncio
 from datetime import timedelta
 
-import pytest
-
-from appointments.model import REMIND_BEFORE, REMIND_SOON_BEFORE, Stage
-from appointments.parts import Appointments
+from appointments.due import REMIND_BEFORE, REMIND_SOON_BEFORE
+from appointments.model import Stage
 from appointments.showing_bookings import bookings_of
-from kernel.clock import StoppedClock
 from kernel.db import Database
 from kernel.ids import BUCKETS
-from kernel.sealing import Keys
 from tests.builders_appointments import (
     THURSDAY_TEN,
     a_person,
@@ -27,11 +23,6 @@ from tests.builders_appointments import (
 
 DAY_BEFORE = THURSDAY_TEN - REMIND_BEFORE
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-async def appointments(db: Database, clock: StoppedClock, keys: Keys) -> Appointments:
-    return await open_appointments(db, clock, keys)
 
 
 async def test_a_reminder_comes_when_its_hour_comes_and_once(db, appointments, clock):

@@ -7,31 +7,18 @@ import pytest
 from msgspec.structs import replace
 
 from kernel.clock import StoppedClock
-from kernel.db import Database
 from kernel.ids import CertificateId, PersonId
-from kernel.redis import Redis
-from kernel.sealing import Keys
 from tests.builders_family import a_licence, put, the_kind
 from tests.builders_proofs import a_printable_card, about, asked_to_print, checked, state_of, stepped, written
-from tests.builders_wallet import ID_CARD, LICENCE, SOMEBODY_ELSE, a_wallet, an_id_card, issued
+from tests.builders_wallet import ID_CARD, LICENCE, SOMEBODY_ELSE, an_id_card, issued
 from tests.wire_wallet import Wire
 from wallet.model import Certificate, State
 from wallet.parts import Wallet
 
 
 @pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
-
-
-@pytest.fixture
 async def card(wallet: Wallet) -> Certificate:
     return await a_printable_card(wallet)
-
-
-@pytest.fixture
-def wire(wallet: Wallet) -> Wire:
-    return Wire(wallet)
 
 
 async def page_of(wire: Wire, person_id: PersonId, **query: Any) -> dict[str, Any]:

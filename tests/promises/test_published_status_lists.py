@@ -9,12 +9,10 @@ import pytest
 from kernel.clock import StoppedClock
 from kernel.db import Database
 from kernel.ids import CertificateId
-from kernel.redis import Redis
-from kernel.sealing import Keys
 from suishenban_verify import status_list
 from suishenban_verify.jws import NotSigned
 from suishenban_verify.status_list import CWT_TYPE, INVALID, JWT_TYPE, SUSPENDED, VALID
-from tests.builders_wallet import POLICE_ID, a_wallet, an_id_card, issued
+from tests.builders_wallet import POLICE_ID, an_id_card, issued
 from tests.published_lists import beat, fetched, fetched_list, keys_of, place_of, said_of, seconds
 from tests.wire_wallet import Wire
 from wallet.departments.revoking import Reason
@@ -24,11 +22,6 @@ from wallet.status.building import RENEWED_BEFORE, SERVES_FOR, Builder
 from wallet.status.queries import put_publication, select_publication
 
 ACTOR = "department:police"
-
-
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
 
 
 async def changes_left(db: Database) -> int:

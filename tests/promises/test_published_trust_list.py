@@ -9,7 +9,6 @@ from kernel.clock import StoppedClock
 from kernel.db import Database
 from kernel.keys import SigningKeys
 from kernel.purposes import TRUST_LIST_LIVES_MAX
-from kernel.redis import Redis
 from kernel.sealing import Keys
 from suishenban_verify import trust_list
 from suishenban_verify.jws import NotSigned
@@ -17,7 +16,7 @@ from suishenban_verify.replay import ReplayMemory
 from suishenban_verify.signatures import public_key, thumbprint
 from suishenban_verify.trust_list import NotATrustList, TrustList
 from suishenban_verify.verifying import Outcome, Verifier
-from tests.builders_wallet import ORIGIN, a_wallet, issued
+from tests.builders_wallet import ORIGIN, issued
 from tests.published_lists import DAY, beat, fetched, fetched_list, fetched_trust, keys_of, place_of, seconds
 from tests.wire_wallet import Wire
 from wallet.model import Certificate
@@ -27,11 +26,6 @@ from wallet.residents.showing import Chosen
 from wallet.trust.listing import SERVES_FOR, TrustListing
 
 SCENARIO = "station.entry"
-
-
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
 
 
 async def publish(wallet: Wallet) -> None:

@@ -1,18 +1,16 @@
 """After a visit: what it came to is told, and how it was is asked, said and read without names."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
 from appointments.after.rating import CHANGEABLE_FOR
-from appointments.model import ASK_FOR, Booking, Stage, office_id_of
+from appointments.due import ASK_FOR
+from appointments.model import Booking, Stage
 from appointments.parts import Appointments
-from kernel.clock import StoppedClock, in_shanghai
-from kernel.db import Database
+from kernel.clock import in_shanghai
 from kernel.ids import BUCKETS, PersonId
-from kernel.sealing import Keys
 from tests.builders_appointments import (
     THURSDAY_TEN,
     Wire,
@@ -23,37 +21,14 @@ from tests.builders_appointments import (
     at,
     close_the_day,
     messages,
-    open_appointments,
 )
 
 HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-async def appointments(db: Database, clock: StoppedClock, keys: Keys) -> Appointments:
-    return await open_appointments(db, clock, keys)
-
-
-@pytest.fixture
 async def wire(appointments: Appointments) -> Wire:
     return Wire(appointments)
-
-
-@pytest.fixture
-async def person() -> PersonId:
-    return a_person()
-
-
-@pytest.fixture
-async def resident(wire: Wire, person: PersonId) -> AsyncIterator[object]:
-    async with wire.resident(person) as client:
-        yield client
-
-
-@pytest.fixture
-async def desk(wire: Wire) -> AsyncIterator[object]:
-    async with wire.staff(office_id_of("xuhui")) as client:
-        yield client
 
 
 async def who_came(appointments: Appointments, person: PersonId, *, service: str = "passport") -> Booking:

@@ -1,7 +1,6 @@
 """A department issues a certificate anew: the same values and holder, a new version, new days; once, however asked."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
 
@@ -9,25 +8,11 @@ import httpx
 import pytest
 
 from kernel.clock import StoppedClock
-from kernel.db import Database
-from kernel.redis import Redis
-from kernel.sealing import Keys
-from tests.builders_wallet import HEALTH_ID, POLICE_ID, SOMEBODY_ELSE, a_wallet, an_id_card, issued
+from tests.builders_wallet import HEALTH_ID, POLICE_ID, SOMEBODY_ELSE, an_id_card, issued
 from tests.wire_wallet import Wire
 from wallet.model import Certificate
 from wallet.parts import Wallet
 from wallet.residents.holding import read_certificate
-
-
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
-
-
-@pytest.fixture
-async def police(wallet: Wallet) -> AsyncIterator[httpx.AsyncClient]:
-    async with Wire(wallet).department(POLICE_ID) as client:
-        yield client
 
 
 async def anew(client: httpx.AsyncClient, certificate: Certificate, key: str | None = "k", **body: Any) -> Any:

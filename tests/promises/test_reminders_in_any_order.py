@@ -5,21 +5,20 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from appointments import changing
-from appointments.model import REMIND_APART, REMIND_BEFORE, REMIND_SOON_BEFORE, Booking, Stage
+from appointments.due import REMIND_APART, REMIND_BEFORE, REMIND_SOON_BEFORE
+from appointments.model import Booking, Stage
 from appointments.offices import offering
 from appointments.parts import Appointments
 from kernel.clock import StoppedClock
 from kernel.db import Database
 from kernel.errors import Refusal
 from kernel.ids import SlotId
-from kernel.sealing import Keys
-from tests.builders_appointments import THURSDAY_TEN, a_person, a_slot, an_id, at, messages, open_appointments
+from tests.builders_appointments import THURSDAY_TEN, a_person, a_slot, an_id, at, messages
 
 HOURS_AHEAD = (1, 2, 4, 20, 26, 50, 75)
 """Of the slots that a booking is moved among: some too soon for one reminder or for both."""
@@ -31,11 +30,6 @@ EVENTS = st.one_of(
     st.tuples(st.just("cancel"), st.just(0)),
 )
 STORIES = st.tuples(st.integers(0, len(HOURS_AHEAD) - 1), st.lists(EVENTS, min_size=1, max_size=8))
-
-
-@pytest.fixture
-async def appointments(db: Database, clock: StoppedClock, keys: Keys) -> Appointments:
-    return await open_appointments(db, clock, keys)
 
 
 async def slots_ahead(appointments: Appointments) -> list[SlotId]:

@@ -27,7 +27,6 @@ from tests.builders_appointments import (
     a_slot,
     an_id,
     disagreements,
-    open_appointments,
     people_of,
 )
 
@@ -41,11 +40,6 @@ SORT = Question(
 )  # fmt: skip
 QUESTIONS = (PURPOSE, COPIES, MINOR, SORT)
 ANSWERS: dict[str, Any] = {"purpose": " 出国旅游 ", "copies": 2, "is_minor": False, "sort": "renewal"}
-
-
-@pytest.fixture
-async def appointments(db: Database, clock: StoppedClock, keys: Keys) -> Appointments:
-    return await open_appointments(db, clock, keys)
 
 
 async def asks(appointments: Appointments, *questions: Question, **conditions: Any) -> None:

@@ -11,11 +11,10 @@ from city.demo.model import Sex
 from kernel.clock import StoppedClock
 from kernel.db import Database
 from kernel.people import Identity
-from kernel.redis import Redis
 from kernel.sealing import Keys
 from tests.builders_family import put, the_venue
 from tests.builders_scans import STATION_ENTRY, Phone, a_live_code, a_scan, codes_like, showing_of
-from tests.builders_wallet import HOSPITAL, POLICE_ID, STATION, a_wallet, an_id_card, device_at, issued, scanned
+from tests.builders_wallet import HOSPITAL, POLICE_ID, STATION, an_id_card, device_at, issued, scanned
 from wallet.departments.revoking import Reason
 from wallet.model import Flag, Outcome
 from wallet.offline.errors import HolderKeyRefused
@@ -23,11 +22,6 @@ from wallet.offline.model import SCANS_MAX, Answer, Result, Uploaded
 from wallet.parts import Wallet
 
 ACTOR = "department:police"
-
-
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
 
 
 async def uses_of(db: Database) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:

@@ -38,21 +38,6 @@ NAMES = {"name": SOMEBODY.name, "id_number": SOMEBODY.id_number}
 
 
 @pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
-
-
-@pytest.fixture
-def wire(wallet: Wallet) -> Wire:
-    return Wire(wallet)
-
-
-@pytest.fixture
-async def card(wallet: Wallet) -> Certificate:
-    return await issued(wallet)
-
-
-@pytest.fixture
 async def licence(wallet: Wallet, card: Certificate) -> Certificate:
     assert card.person_id
     return await issued(wallet, a_licence())

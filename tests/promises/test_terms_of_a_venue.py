@@ -5,8 +5,6 @@ from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
-import pytest
-
 from kernel.clock import StoppedClock
 from kernel.db import Database
 from kernel.ids import UseId
@@ -21,16 +19,6 @@ from wallet.parts import Wallet
 ENTRY = "station.entry"
 MONDAY_TO_FRIDAY = 0b001_1111
 NINE, FIVE, TEN_AT_NIGHT, TWO = 9 * 60, 17 * 60, 22 * 60, 2 * 60
-
-
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
-
-
-@pytest.fixture
-async def card(wallet: Wallet) -> Certificate:
-    return await issued(wallet)
 
 
 async def uses(wallet: Wallet) -> int:

@@ -260,8 +260,10 @@ async def test_what_a_clerk_has_not_seen_is_not_changed(hall: Hall):
     with pytest.raises(TicketChanged) as refused:
         await hall.do(clerk, ticket, Act.LEAVE)
     assert refused.value.members == {"version": 2, "stage": "called"}
-    with pytest.raises(TicketNotThere):
+    with pytest.raises(TicketNotThere) as refused:
         await hall.do(clerk, called, Act.LEAVE)
+    possible = ["recall", "start", "finish", "miss", "put_back", "transfer"]
+    assert refused.value.members == {"stage": "called", "possible": possible}
 
 
 async def test_of_two_who_end_a_number_at_once_one_does(hall: Hall):

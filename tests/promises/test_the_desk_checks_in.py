@@ -6,9 +6,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from appointments.desk.checking_in import LOOKS
 from appointments.desk.hall.model import TicketLane
-from appointments.desk.recognising import Recognises
+from appointments.desk.recognising import LOOKS, Recognises
 from appointments.errors import CodeNotGood, CodesNotRead, NotExpected, SeveralExpected, TooManyLooks
 from appointments.model import Channel, Lane, Stage
 from appointments.parts import Appointments

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from appointments.errors import AdmissionNeeded, NotInLine, ReleaseNotFound, TooManyJoins
+from appointments.errors import AdmissionNeeded, NotInLine, ReleaseNotFound, SlotFull, TooManyJoins
 from appointments.offices.queries import select_slots
 from appointments.rush.gate import JOINS_MAX, JOINS_OF_NETWORK_MAX, Gate, network_of
 from appointments.rush.model import ADMISSION, USED, Place, ReleaseId, State
@@ -176,7 +176,7 @@ async def test_an_admission_is_good_once_and_for_its_person_alone(db, gate, cloc
     with pytest.raises(AdmissionNeeded):
         await gate.check(slot, a_person(), token)
     admission = await gate.check(slot, person, token)
-    await gate.give_back(admission)
+    await gate.give_back(admission, SlotFull())
     assert await gate.check(slot, person, token) == admission
     await gate.spent(admission)
     with pytest.raises(AdmissionNeeded) as refused:

@@ -55,7 +55,7 @@ async def test_a_list_of_releases_goes_on_where_it_stopped(db, appointments):
     await appointments.gate.releases.snapshot.refresh()
     async with Wire(appointments).resident(a_person()) as resident:
         seen, cursor = [], None
-        while True:
+        for _ in range(5):
             page = (
                 await resident.get("/releases", params={"limit": 2} | ({"cursor": cursor} if cursor else {}))
             ).json()

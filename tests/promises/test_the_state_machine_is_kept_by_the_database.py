@@ -7,11 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kernel.clock import StoppedClock
 from kernel.db import Database
-from kernel.redis import Redis
-from kernel.sealing import Keys
-from tests.builders_wallet import POLICE_ID, a_wallet, an_id_card, issued
+from tests.builders_wallet import POLICE_ID, an_id_card, issued
 from wallet.departments.revoking import Reason
 from wallet.model import ALLOWED_STEPS, State
 from wallet.parts import Wallet
@@ -158,11 +155,6 @@ WAYS: dict[str, tuple[str, ...]] = {
 
 class TakenBack(Exception):
     """Rolls back what the database took."""
-
-
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
 
 
 async def lived(wallet: Wallet, life: tuple[State, ...], reference: str) -> Any:

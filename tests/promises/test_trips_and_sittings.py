@@ -200,11 +200,13 @@ async def test_terms_are_put_with_their_questions_and_unsound_ones_refused(db, a
         path = f"/offering/services/{service}/terms"
         put = (await parks.put(path, json=terms)).json()
         assert (put["release_minute"], put["questions"][0]["code"]) == (480, "plate")
-        for wrong in (
-            [question, question], [question | {"sort": "choice"}], [question | {"label_zh": "车\u0000牌"}],
-        ):  # fmt: skip
+        for wrong, code in (
+            ([question, question], "appointments.offer_unsound"),
+            ([question | {"sort": "choice"}], "appointments.offer_unsound"),
+            ([question | {"label_zh": "车\u0000牌"}], "request.malformed"),
+        ):
             answer = await parks.put(path, json=terms | {"questions": wrong})
-            assert answer.json()["code"] == "appointments.offer_unsound"
+            assert answer.json()["code"] == code
 
 
 async def test_the_live_position_of_a_bus_is_relayed_and_a_department_that_is_away_is_said_so(db, appointments, wire):

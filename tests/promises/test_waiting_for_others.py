@@ -9,20 +9,14 @@ from appointments.model import service_id_of
 from appointments.parts import Appointments
 from kernel.clock import StoppedClock
 from kernel.db import Database
-from kernel.redis import Redis
 from kernel.sealing import Keys
 from tests import wire_wallet
 from tests.builders_appointments import Wire, a_person, a_slot, an_id, disagreements, open_appointments
 from tests.builders_family import another, given
-from tests.builders_wallet import SOMEBODY_ELSE, a_wallet, an_id_card, issued
+from tests.builders_wallet import SOMEBODY_ELSE, an_id_card, issued
 from wallet.parts import Wallet
 
 WISH = {"service_id": str(service_id_of("passport")), "first_day": "2026-03-05", "last_day": "2026-03-06"}
-
-
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
 
 
 @pytest.fixture

@@ -31,7 +31,6 @@ from appointments.waiting.model import (
 from kernel.clock import StoppedClock
 from kernel.db import Database
 from kernel.ids import PersonId
-from kernel.sealing import Keys
 from tests.builders_appointments import (
     THURSDAY_TEN,
     a_person,
@@ -48,11 +47,6 @@ THURSDAY = date(2026, 3, 5)
 NEXT_DAY = THURSDAY_TEN + timedelta(days=1)
 OFFER = timedelta(minutes=OFFER_MINUTES)
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-async def appointments(db: Database, clock: StoppedClock, keys: Keys) -> Appointments:
-    return await open_appointments(db, clock, keys)
 
 
 def a_wish(**what: object) -> Wish:

@@ -76,11 +76,6 @@ class DyingConnection:
         return getattr(self._conn, name)
 
 
-@pytest.fixture
-async def appointments(db: Database, clock: StoppedClock, keys: Keys) -> Appointments:
-    return await open_appointments(db, clock, keys)
-
-
 def telling(appointments: Appointments, keys: Keys) -> Telling:
     return Telling(Outbox(keys), appointments.catalogues)
 

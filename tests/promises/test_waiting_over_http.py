@@ -1,39 +1,19 @@
 """A resident joins a line, sees how far it is, takes what is offered and leaves, over HTTP."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from appointments.model import service_id_of
 from appointments.parts import Appointments
-from kernel.clock import StoppedClock
 from kernel.db import Database
 from kernel.ids import PersonId
-from kernel.sealing import Keys
-from tests.builders_appointments import Wire, a_person, a_slot, an_id, disagreements, open_appointments
+from tests.builders_appointments import Wire, a_person, a_slot, an_id, disagreements
 
 WISH = {"service_id": str(service_id_of("passport")), "first_day": "2026-03-05", "last_day": "2026-03-06"}
 ASK = """[{"code": "plate", "label_zh": "车牌", "label_en": "Plate", "sort": "text", "is_required": true,
   "choices": []}]"""
-
-
-@pytest.fixture
-async def appointments(db: Database, clock: StoppedClock, keys: Keys) -> Appointments:
-    return await open_appointments(db, clock, keys)
-
-
-@pytest.fixture
-async def person() -> PersonId:
-    return a_person()
-
-
-@pytest.fixture
-async def resident(appointments: Appointments, person: PersonId) -> AsyncIterator[httpx.AsyncClient]:
-    async with Wire(appointments).resident(person) as client:
-        yield client
 
 
 async def sold_out(db: Database, appointments: Appointments) -> tuple[PersonId, object]:

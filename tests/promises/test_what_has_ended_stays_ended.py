@@ -15,7 +15,7 @@ from kernel.redis import Redis
 from kernel.sealing import Keys
 from kernel.snapshots import Snapshot, Snapshots
 from tests.builders_gateway import Entrance, an_entrance
-from tests.builders_wallet import STATION, a_venue, a_wallet, device_at, issued
+from tests.builders_wallet import STATION, a_venue, device_at
 from tests.wire_wallet import Wire
 from wallet.model import Certificate
 from wallet.operators import cataloguing
@@ -29,16 +29,6 @@ REAL_NAME = {"name": WHO.name, "id_number": WHO.id_number}
 async def entrance(db: Database, redis: Redis, keys: Keys, clock: StoppedClock) -> AsyncIterator[Entrance]:
     async with an_entrance(db, redis, keys, clock) as opened:
         yield opened
-
-
-@pytest.fixture
-async def wallet(db: Database, redis: Redis, clock: StoppedClock, keys: Keys) -> Wallet:
-    return await a_wallet(db, redis, clock, keys)
-
-
-@pytest.fixture
-async def card(wallet: Wallet) -> Certificate:
-    return await issued(wallet)
 
 
 async def test_a_session_that_was_signed_out_brings_forth_no_other(entrance: Entrance) -> None:

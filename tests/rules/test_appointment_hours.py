@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appointments.asking import Asked
+from appointments.due import REMIND_APART, closes_at, due_bucket, remind_at
 from appointments.entitling import ACTIVE_MAX, Standing
 from appointments.errors import (
     AlreadyBooked,
@@ -22,7 +23,6 @@ from appointments.errors import (
 from appointments.filing import Answer, answer_without_a_place
 from appointments.model import (
     CANCEL_BEFORE,
-    REMIND_APART,
     SECOND_THOUGHTS,
     Booking,
     Desk,
@@ -31,10 +31,7 @@ from appointments.model import (
     Slot,
     Stage,
     cancellable_until,
-    closes_at,
     day_bounds,
-    due_bucket,
-    remind_at,
     slot_id_of,
     slots_of,
 )

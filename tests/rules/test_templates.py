@@ -9,7 +9,9 @@ from notifications.model import SEGMENTS_MAX, segments
 from notifications.template import Template
 from tests.builders_notifications import VALUES
 
-every_template = pytest.mark.parametrize("template", templates.ALL, ids=lambda template: template.id)
+every_template = pytest.mark.parametrize(
+    "template", templates.ALL, ids=lambda template: f"{template.id}-{template.version}"
+)
 
 
 def values_of(template: Template) -> dict[str, str]:
@@ -80,3 +82,16 @@ def test_every_version_of_a_text_is_found_again() -> None:
 def test_a_code_needs_one_sms_in_either_language() -> None:
     values = {"code": "20481632", "minutes": "10"}
     assert [segments(templates.SIGN_IN_CODE.sms(values, language)) for language in ("zh", "en")] == [1, 1]
+
+
+@pytest.mark.parametrize("template", [templates.MANDATE_GIVEN, templates.MANDATE_RECEIVED], ids=["given", "received"])
+def test_a_mandate_s_text_says_whether_it_covers_bookings_too(template: Template) -> None:
+    shows, books = (values_of(template) | {"covers": covers} for covers in ("show", "show_and_book"))
+    for language, certificates, bookings in (("zh", "出示证照", "预约"), ("en", "show certificates", "bookings")):
+        assert certificates in template.render(shows, language).body
+        assert bookings not in template.render(shows, language).body
+        assert certificates in template.render(books, language).body
+        assert bookings in template.render(books, language).body
+    first = templates.find(template.id, 1)
+    assert first is not None
+    assert "证照" in first.render(values_of(first), "zh").body  # what is still owed in it is said as it was promised

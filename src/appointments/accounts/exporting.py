@@ -91,6 +91,22 @@ class FeedExport(msgspec.Struct):
     ended_at: datetime | None
 
 
+class TicketExport(msgspec.Struct):
+    """A queue number (号) of a day."""
+
+    office_id: UUID
+    ticket_id: UUID
+    day: date
+    series: str
+    number: int
+    lane: str
+    service_id: UUID
+    booking_id: UUID | None
+    stage: str
+    taken_at: datetime
+    ended_at: datetime | None
+
+
 class AppointmentsExport(msgspec.Struct):
     """Everything appointments hold about a person, the newest thousand of each sort."""
 
@@ -102,6 +118,7 @@ class AppointmentsExport(msgspec.Struct):
     results: list[ResultExport]
     ratings: list[RatingExport]
     feeds: list[FeedExport]
+    tickets: list[TicketExport]
 
 
 class Exporting:
@@ -113,7 +130,7 @@ class Exporting:
         self._catalogues = catalogues
 
     async def everything_of(self, person_id: PersonId) -> AppointmentsExport:
-        """What this person booked, held, waited for, missed, said and rated; newest first."""
+        """What this person booked, held, waited for, missed, said and rated, and stood in line; newest first."""
         before = _END_OF_TIME, BookingId(UUID(int=0))
         async with self._db.connection() as conn:
             booked = await queries.select_bookings_of_person(conn, person_id, before, KEPT_MAX)
@@ -126,6 +143,7 @@ class Exporting:
             results = await accounts.select_results_kept(conn, person_id, KEPT_MAX)
             rated = await accounts.select_ratings_kept(conn, person_id, KEPT_MAX)
             feeds = await accounts.select_feeds_kept(conn, person_id, KEPT_MAX)
+            tickets = await accounts.select_tickets_kept(conn, person_id, KEPT_MAX)
         views = [BookingView.of(one, await self._catalogues.knowing(one.office_id, one.service_id)) for one in booked]
         return AppointmentsExport(
             bookings=[BookingExport(view, told.get(key)) for view, key in zip(views, keys, strict=True)],
@@ -136,6 +154,7 @@ class Exporting:
             results=[ResultExport(**self._opened(person_id, row, "appointments.note", "note")) for row in results],
             ratings=[RatingExport(**self._opened(person_id, row, "appointments.comment", "comment")) for row in rated],
             feeds=[FeedExport(**dict(row)) for row in feeds],
+            tickets=[TicketExport(**dict(row)) for row in tickets],
         )
 
     def _opened(self, person_id: PersonId, row: Row, purpose: str, column: str) -> dict[str, Any]:

@@ -49,6 +49,7 @@ class Leaving:
                 await self._cancel(conn, booking)
         for service_id, waiting_id in await accounts.select_waiting_ahead(conn, person_id):
             await accounts.end_waiting_with_account(conn, service_id, waiting_id, now=now)
+        await accounts.delete_feed_numbers(conn, person_id)
         await accounts.end_feeds(conn, person_id, now=now)
 
     async def _end_hold(self, conn: Connection, hold: Hold) -> None:

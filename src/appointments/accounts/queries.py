@@ -47,6 +47,16 @@ async def end_waiting_with_account(conn: Connection, service_id: ServiceId, wait
     )  # fmt: skip
 
 
+async def delete_feed_numbers(conn: Connection, person_id: PersonId) -> None:
+    await conn.execute(
+        """
+        -- appointments.delete_feed_numbers
+        DELETE FROM appointments.feed_number WHERE person_id = $1
+        """,
+        person_id,
+    )
+
+
 async def end_feeds(conn: Connection, person_id: PersonId, *, now: datetime) -> None:
     await conn.execute(
         """
@@ -117,6 +127,17 @@ async def select_feeds_kept(conn: Connection, person_id: PersonId, limit: int) -
         """
         -- appointments.select_feeds_kept
         SELECT made_at, ended_at FROM appointments.feed WHERE person_id = $1 ORDER BY made_at DESC LIMIT $2
+        """,
+        person_id, limit,
+    )  # fmt: skip
+
+
+async def select_tickets_kept(conn: Connection, person_id: PersonId, limit: int) -> list[Row]:
+    return await conn.fetch(
+        """
+        -- appointments.select_tickets_kept
+        SELECT office_id, ticket_id, day, series, number, lane, service_id, booking_id, stage, taken_at, ended_at
+          FROM appointments.ticket WHERE person_id = $1 ORDER BY taken_at DESC, ticket_id LIMIT $2
         """,
         person_id, limit,
     )  # fmt: skip

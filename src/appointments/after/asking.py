@@ -5,7 +5,8 @@ from typing import Final
 
 from appointments import queries
 from appointments.after.queries import select_rated
-from appointments.model import ASK_FOR, Booking, Due, Stage, ask_at
+from appointments.due import ASK_FOR, Due, ask_at
+from appointments.model import Booking, Stage
 from appointments.queries import DueKey
 from appointments.reminding import bookings_in_version
 from appointments.telling import Telling

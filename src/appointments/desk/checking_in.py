@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 import asyncpg
@@ -12,18 +11,15 @@ from appointments import changing
 from appointments.absence.striking import waive_for_late_arrival
 from appointments.desk import queries
 from appointments.desk.hall.tickets import take_for_booking
-from appointments.desk.recognising import Recognises
-from appointments.errors import NotExpected, SeveralExpected, TimesOverlap, TooManyLooks
+from appointments.desk.recognising import Recognises, look_by_phone
+from appointments.errors import NotExpected, SeveralExpected, TimesOverlap
 from appointments.model import Booking, Stage, day_bounds
 from appointments.queries import BookingKey, lock_bookings
 from kernel import audit
 from kernel.clock import Clock, in_shanghai
 from kernel.db import Connection, Database
 from kernel.ids import BookingId, OfficeId, PersonId, StaffId
-from kernel.limits import Limit, Limits
-
-LOOKS: Final = Limit("appointments.looks_by_phone", 30, 600)
-"""Looks by phone of one clerk: a line at a desk, and no way to try out numbers."""
+from kernel.limits import Limits
 
 _Finds = Callable[[Connection, datetime, datetime], Awaitable[list[BookingKey]]]
 
@@ -61,18 +57,9 @@ async def check_in_by_phone(
 ) -> Booking:  # fmt: skip
     """Check in who has this phone, if they are booked here today; else NotExpected, whoever they are.
 
-    So no answer tells whether a phone is known. Each look is recorded, and a clerk has LOOKS of them. Raises
-    TooManyLooks, PhoneNotUnderstood, and what `check_in` raises.
+    So no answer tells whether a phone is known. Raises what `look_by_phone` and `check_in` raise.
     """
-    wait = await limits.allow(LOOKS, str(staff_id))
-    if wait is not None:
-        raise TooManyLooks(retry_after_seconds=max(1, round(wait)))
-    person_id = await recognises.by_phone(phone)
-    async with db.transaction() as conn:
-        await audit.record(
-            conn, actor=f"staff:{staff_id}", act="appointments.look_by_phone", subject=f"office:{office_id}",
-            now=clock.now(),
-        )  # fmt: skip
+    person_id = await look_by_phone(db, clock, limits, recognises, staff_id, office_id, phone)
     if person_id is None:
         raise NotExpected
     return await _check_in_person(db, clock, staff_id, office_id, person_id)

@@ -19,6 +19,7 @@ from appointments.desk.hall import http as hall
 from appointments.desk.hall.views import TicketView
 from appointments.desk.offices import office_of, supervised_office_of
 from appointments.desk.overseeing import day_of_office, waiting_now
+from appointments.desk.recognising import SCANNED_MAX, OneLine
 from appointments.desk.reporting import DayReport, as_csv
 from appointments.errors import (
     AlreadyBooked,
@@ -57,13 +58,10 @@ from kernel.plain_text import ONE_LINE
 from kernel.principal import Audience, Staff
 from kernel.problems import refuses
 
-SCANNED_MAX = 1_200
-"""Longer than any code of ours: what else a reader reads is answered `not_ours`."""
 NAME_MAX = 80
 CSV = "text/csv; charset=utf-8"
 MARK = "\ufeff"
 """In front of CSV, so that spreadsheets take it for UTF-8."""
-OneLine = Annotated[str, Meta(min_length=1, max_length=40, pattern=ONE_LINE)]
 
 
 class DeskBookingView(msgspec.Struct):

@@ -8,12 +8,13 @@ from appointments.answering import Told
 from appointments.desk import booking_for, checking_in, overseeing, reporting
 from appointments.desk.booking_for import BookedAtDesk, Books
 from appointments.desk.display.boards import Displays
-from appointments.desk.hall import counters, tickets
+from appointments.desk.hall import counters, ending, tickets
 from appointments.desk.hall.calling import Calling
 from appointments.desk.hall.estimating import Hall
 from appointments.desk.hall.looking import look_into
 from appointments.desk.hall.model import Counter, Ticket, TicketLane
-from appointments.desk.recognising import Recognises
+from appointments.desk.hall.tickets import WalkIn
+from appointments.desk.recognising import ByCode, ByPhone, Recognises, look_by_phone
 from appointments.desk.reporting import DayReport
 from appointments.model import Booking
 from appointments.offices.catalogue import Catalogues
@@ -60,13 +61,20 @@ class Desks:
 
     async def take_ticket(
         self, staff: Staff, office_id: OfficeId, ticket_id: UUID, service_id: ServiceId, lane: TicketLane,
-        ground: str | None,
+        ground: str | None, known_by: ByCode | ByPhone | None = None,
     ) -> Ticket:  # fmt: skip
         """See `tickets.take_walk_in`."""
         catalogue = await self._catalogues.knowing_office(office_id)
-        return await tickets.take_walk_in(
-            self._db, self._clock, catalogue, staff, office_id, ticket_id, service_id, lane, ground
-        )
+        wanted = WalkIn(ticket_id=ticket_id, service_id=service_id, lane=lane, ground=ground, known_by=known_by)
+
+        async def knows(shown: ByCode | ByPhone) -> PersonId | None:
+            if isinstance(shown, ByCode):
+                return await self._recognises().by_code(office_id, shown.code, shown.use_id)
+            return await look_by_phone(
+                self._db, self._clock, self._limits, self._recognises(), staff.staff_id, office_id, shown.phone
+            )
+
+        return await tickets.take_walk_in(self._db, self._clock, catalogue, staff, office_id, wanted, knows)
 
     async def ticket(self, office_id: OfficeId, ticket_id: UUID) -> Ticket:
         """See `tickets.ticket_of`."""
@@ -74,6 +82,10 @@ class Desks:
 
     async def ticket_of_booking(self, booking: Booking) -> Ticket | None:
         return await tickets.ticket_of_booking(self._db, booking)
+
+    async def end_days(self) -> int:
+        """A beat of the worker, every minute: see `ending.end_days`."""
+        return await ending.end_days(self._db, self._clock)
 
     async def hall(self, office_id: OfficeId) -> Hall:
         """The hall of an office at this moment."""

@@ -94,6 +94,23 @@ async def find_expected_of_person(
     return [((row[0], row[1]), Stage(row[2])) for row in rows]
 
 
+async def find_booked_for(
+    conn: Connection, office_id: OfficeId, person_id: PersonId, service_id: ServiceId, start: datetime, until: datetime
+) -> BookingId | None:
+    """What a person can still be checked in for at this office on this day, of one service."""
+    found: BookingId | None = await conn.fetchval(
+        """
+        -- appointments.find_booked_for
+        SELECT booking_id FROM appointments.booking
+         WHERE person_id = $2 AND office_id = $1 AND service_id = $3 AND starts_at >= $4 AND starts_at < $5
+           AND stage IN ('booked', 'missed')
+         ORDER BY stage, starts_at LIMIT 1
+        """,
+        office_id, person_id, service_id, start, until,
+    )  # fmt: skip
+    return found
+
+
 async def count_bookings(
     conn: Connection, office_id: OfficeId, start: datetime, until: datetime
 ) -> dict[tuple[ServiceId, Lane, Stage], int]:

@@ -1,10 +1,43 @@
 """Who stands at the desk: what appointments ask of whoever knows people by their codes, phones and ID numbers."""
 
-from typing import Protocol
+from typing import Annotated, Final, Protocol
 from uuid import UUID
 
-from appointments.errors import CodesNotRead, IdentityNotUnderstood
-from kernel.ids import OfficeId, PersonId
+import msgspec
+from msgspec import Meta
+
+from appointments.errors import CodesNotRead, IdentityNotUnderstood, TooManyLooks
+from kernel import audit
+from kernel.clock import Clock
+from kernel.db import Database
+from kernel.ids import OfficeId, PersonId, StaffId
+from kernel.limits import Limit, Limits
+from kernel.plain_text import ONE_LINE
+
+LOOKS: Final = Limit("appointments.looks_by_phone", 30, 600)
+"""Looks by phone of one clerk: a line at a desk, and no way to try out numbers."""
+SCANNED_MAX: Final = 1_200
+"""Longer than any code of ours: what else a reader reads is answered `not_ours`."""
+OneLine = Annotated[str, Meta(min_length=1, max_length=40, pattern=ONE_LINE)]
+
+
+class ByCode(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="by", tag="code"):
+    """Known by the text of a shown code, made for checking in, and an id for this reading."""
+
+    code: Annotated[str, Meta(max_length=SCANNED_MAX)]
+    use_id: UUID
+
+    def __repr__(self) -> str:
+        return "ByCode(…)"
+
+
+class ByPhone(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="by", tag="phone"):
+    """Known by the whole phone number that they say is theirs."""
+
+    phone: OneLine
+
+    def __repr__(self) -> str:
+        return "ByPhone(…)"
 
 
 class Recognises(Protocol):
@@ -47,3 +80,23 @@ class RecognisesNobody(Recognises):
 
     async def phone_to_tell(self, person_id: PersonId, phone: str) -> str | None:
         return None
+
+
+async def look_by_phone(
+    db: Database, clock: Clock, limits: Limits, recognises: Recognises,
+    staff_id: StaffId, office_id: OfficeId, phone: str,
+) -> PersonId | None:  # fmt: skip
+    """Who has this phone. Each look is recorded, found or not, and a clerk has LOOKS of them.
+
+    Raises TooManyLooks, PhoneNotUnderstood.
+    """
+    wait = await limits.allow(LOOKS, str(staff_id))
+    if wait is not None:
+        raise TooManyLooks(retry_after_seconds=max(1, round(wait)))
+    person_id = await recognises.by_phone(phone)
+    async with db.transaction() as conn:
+        await audit.record(
+            conn, actor=f"staff:{staff_id}", act="appointments.look_by_phone", subject=f"office:{office_id}",
+            now=clock.now(),
+        )  # fmt: skip
+    return person_id

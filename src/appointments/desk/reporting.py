@@ -44,7 +44,9 @@ class LineReport(msgspec.Struct, frozen=True, kw_only=True):
     served: int
     """those whose visit was finished;"""
     not_there: int
-    """and those who were called and did not come."""
+    """those who were called and did not come;"""
+    unfinished: int
+    """and those that still waited or were being served when the day ended."""
     wait_seconds_p50: int | None
     wait_seconds_p90: int | None
     wait_seconds_max: int | None
@@ -120,6 +122,7 @@ def _line(
         walk_ins=sum(1 for ticket in own if ticket.booking_id is None),
         served=len(served),
         not_there=sum(1 for ticket in own if ticket.stage is TicketStage.MISSED),
+        unfinished=sum(1 for ticket in own if ticket.stage is TicketStage.UNFINISHED),
         wait_seconds_p50=_whole(percentile(waits, 0.5)),
         wait_seconds_p90=_whole(percentile(waits, 0.9)),
         wait_seconds_max=_whole(max(waits, default=None)),

@@ -91,7 +91,7 @@ class Holding:
                 hold = await changing.until_settled(lambda: self._exchange(asked, slot, self._keep))
         except Exception as failure:
             if admission is not None:
-                await self._admits.give_back(admission)
+                await self._admits.give_back(admission, failure)
             if isinstance(failure, _Booked):  # by another phone, a moment ago
                 raise AlreadyBooked(booking_id=str(failure.booking.booking_id)) from None
             raise

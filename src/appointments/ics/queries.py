@@ -1,9 +1,49 @@
-"""Every statement on calendar feeds. A feed is read by its digest, and a person's are listed across digests."""
+"""Every statement on calendar feeds. A feed is read by its digest, and a person's are listed across digests.
+
+Locks are taken number first, then feed.
+"""
 
 from datetime import datetime
 
 from kernel.db import Connection, Row
 from kernel.ids import PersonId
+
+
+async def select_feed_numbers(conn: Connection, person_id: PersonId) -> list[int]:
+    """The numbers that a person's standing feeds have."""
+    rows = await conn.fetch(
+        """
+        -- appointments.select_feed_numbers
+        SELECT number FROM appointments.feed_number WHERE person_id = $1
+        """,
+        person_id,
+    )
+    return [row["number"] for row in rows]
+
+
+async def insert_feed_number(conn: Connection, person_id: PersonId, number: int, feed_digest: bytes) -> bool:
+    """False if another feed has the number; who is just taking it is waited for."""
+    taken = await conn.fetchval(
+        """
+        -- appointments.insert_feed_number
+        INSERT INTO appointments.feed_number (person_id, number, feed_digest) VALUES ($1, $2, $3)
+            ON CONFLICT (person_id, number) DO NOTHING RETURNING number
+        """,
+        person_id, number, feed_digest,
+    )  # fmt: skip
+    return taken is not None
+
+
+async def delete_feed_number(conn: Connection, person_id: PersonId, feed_digest: bytes) -> bool:
+    """False if the feed has no number any more: it was ended."""
+    freed = await conn.fetchval(
+        """
+        -- appointments.delete_feed_number
+        DELETE FROM appointments.feed_number WHERE person_id = $1 AND feed_digest = $2 RETURNING number
+        """,
+        person_id, feed_digest,
+    )  # fmt: skip
+    return freed is not None
 
 
 async def insert_feed(conn: Connection, feed_digest: bytes, person_id: PersonId, *, now: datetime) -> None:

@@ -25,7 +25,8 @@ from kernel.ids import BookingId, PersonId
 from kernel.sealing import Digester
 
 FEEDS_MAX: Final = 5
-"""Calendars of one person at a time: of a phone, a tablet, a computer at home and one at work, and one more."""
+"""Calendars of one person at a time: of a phone, a tablet, a computer at home and one at work, and one more. The
+database keeps it: each has a number of its own from 1 to this."""
 SECRET_BYTES: Final = 32
 SECRET_CHARACTERS: Final = 52
 """Of base32 without its padding."""
@@ -66,8 +67,7 @@ class Feeds:
         secret = b32encode(self._random_bytes(SECRET_BYTES)).decode().rstrip("=")
         digest = self._digester.digest(secret)
         async with self._db.transaction() as conn:
-            if len(await queries.select_feeds_of_person(conn, person_id, FEEDS_MAX)) == FEEDS_MAX:
-                raise TooManyFeeds
+            await _take_a_number(conn, person_id, digest)
             await queries.insert_feed(conn, digest, person_id, now=now)
         return Feed(_id_of(digest), now), secret
 
@@ -80,7 +80,7 @@ class Feeds:
         """From now on its address is one that never was; ended twice, it is not found."""
         async with self._db.transaction() as conn:
             found = [digest for digest, _ in await _standing(conn, person_id) if _id_of(digest) == feed_id]
-            if not found:
+            if not found or not await queries.delete_feed_number(conn, person_id, found[0]):
                 raise FeedNotFound
             await queries.end_feed(conn, found[0], person_id, now=self._clock.now())
 
@@ -98,6 +98,18 @@ class Feeds:
         for booking in shown:
             await self._catalogues.knowing(booking.office_id, booking.service_id)
         return calendar_of(shown, self._catalogues.current, is_feed=True)
+
+
+async def _take_a_number(conn: Connection, person_id: PersonId, digest: bytes) -> None:
+    """Give a feed the lowest number that none of the person's has. Raises TooManyFeeds.
+
+    Whoever loses a number to another phone tries the next: there are no more numbers than feeds.
+    """
+    taken = await queries.select_feed_numbers(conn, person_id)
+    for number in range(1, FEEDS_MAX + 1):
+        if number not in taken and await queries.insert_feed_number(conn, person_id, number, digest):
+            return
+    raise TooManyFeeds
 
 
 async def _standing(conn: Connection, person_id: PersonId) -> list[tuple[bytes, datetime]]:

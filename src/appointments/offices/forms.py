@@ -100,11 +100,9 @@ class RuleOpeningBody(OpeningBody, kw_only=True):
     slot_minutes: SlotMinutes | None = None
 
 
-class RuleBody(msgspec.Struct, forbid_unknown_fields=True):
+class RuleForDaysBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A season, other hours, or closed days, from one day to another, both counted; closed days have no hours."""
 
-    office_id: UUID
-    service_id: UUID
     sort: RuleSort
     first_day: date
     last_day: date
@@ -112,8 +110,10 @@ class RuleBody(msgspec.Struct, forbid_unknown_fields=True):
     reason_en: ReasonEn
     openings: Annotated[list[RuleOpeningBody], Meta(max_length=OPENINGS_MAX)] = []
 
-    def whole(self, rule_id: UUID, keeper: Keeper, *, now: datetime) -> Rule:
-        """Raises OfferUnsound."""
+    def rule_of(
+        self, rule_id: UUID, keeper: Keeper, office_id: OfficeId, service_id: ServiceId | None, *, now: datetime
+    ) -> Rule:
+        """The rule for one service of an office, or (None) for all of them. Raises OfferUnsound."""
         if not 0 <= (self.last_day - self.first_day).days < RULE_DAYS_MAX or not 2000 <= self.first_day.year <= 2200:
             raise OfferUnsound(f"a rule spans 1 to {RULE_DAYS_MAX} days, and ends after it begins")
         if (self.sort is RuleSort.CLOSED) == bool(self.openings):
@@ -128,10 +128,34 @@ class RuleBody(msgspec.Struct, forbid_unknown_fields=True):
         for lane in Lane:
             _check_hours(sorted((one.weekday, one.opens, one.closes) for one in openings if one.lane is lane))
         return Rule(
-            rule_id=rule_id, office_id=OfficeId(self.office_id), service_id=ServiceId(self.service_id), sort=self.sort,
+            rule_id=rule_id, office_id=office_id, service_id=service_id, sort=self.sort,
             first_day=self.first_day, last_day=self.last_day, openings=openings, reason_zh=self.reason_zh,
             reason_en=self.reason_en, made_by=keeper.actor, made_at=now,
         )  # fmt: skip
+
+
+class RuleBody(RuleForDaysBody, kw_only=True):
+    """A season, other hours, or closed days of one service at one office."""
+
+    office_id: UUID
+    service_id: UUID
+
+    def whole(self, rule_id: UUID, keeper: Keeper, *, now: datetime) -> Rule:
+        """Raises OfferUnsound."""
+        return self.rule_of(rule_id, keeper, OfficeId(self.office_id), ServiceId(self.service_id), now=now)
+
+
+class ProposedRuleBody(RuleForDaysBody, kw_only=True):
+    """A rule that is not put yet: what would be put, and the `rule_id` it would be put under, where it is to take the
+    place of one that stands."""
+
+    rule_id: UUID | None = None
+
+    def proposed(
+        self, fresh_id: UUID, keeper: Keeper, office_id: OfficeId, service_id: ServiceId | None, *, now: datetime
+    ) -> Rule:
+        """Raises OfferUnsound."""
+        return self.rule_of(self.rule_id or fresh_id, keeper, office_id, service_id, now=now)
 
 
 class TripBody(msgspec.Struct, forbid_unknown_fields=True, tag_field="sort", tag="trip"):

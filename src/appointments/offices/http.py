@@ -18,11 +18,13 @@ from appointments.errors import (
     ServiceNotFound,
 )
 from appointments.model import Desk, Lane
+from appointments.offices.errors import NotYourOffice
 from appointments.offices.forms import DeskBody, RuleBody, TermsBody
 from appointments.offices.replanning import http as replanning
-from appointments.offices.rules import Rule, RuleSort
+from appointments.offices.rules import Rule
 from appointments.offices.trips import http as trips
-from appointments.offices.views import OpeningView, ServiceWithTerms
+from appointments.offices.views import OpeningView, RuleView, ServiceWithTerms
+from appointments.offices.whole import http as whole
 from appointments.parts import Appointments
 from kernel.audience import Handlers, merged
 from kernel.errors import MalformedRequest, RoleMissing
@@ -35,44 +37,6 @@ class OfferedServicesView(msgspec.Struct):
     """The services a department answers for."""
 
     services: list[ServiceWithTerms]
-
-
-class RuleOpeningView(msgspec.Struct):
-    """Hours of a rule; what is null is as the desk has it."""
-
-    weekday: int
-    opens: str
-    closes: str
-    lane: Lane
-    places: int | None
-    slot_minutes: int | None
-
-
-class RuleView(msgspec.Struct):
-    """A rule that stands. Without a service it is for all of the office."""
-
-    rule_id: UUID
-    office_id: UUID
-    service_id: UUID | None
-    sort: RuleSort
-    first_day: date
-    last_day: date
-    reason_zh: str
-    reason_en: str
-    openings: list[RuleOpeningView]
-
-    @classmethod
-    def of(cls, rule: Rule) -> "RuleView":
-        openings = [
-            RuleOpeningView(
-                one.weekday, f"{one.opens:%H:%M}", f"{one.closes:%H:%M}", one.lane, one.places, one.slot_minutes
-            )
-            for one in rule.openings
-        ]
-        return cls(
-            rule.rule_id, rule.office_id, rule.service_id, rule.sort, rule.first_day, rule.last_day, rule.reason_zh,
-            rule.reason_en, openings,
-        )  # fmt: skip
 
 
 class OfferedDeskView(msgspec.Struct):
@@ -185,7 +149,7 @@ async def put_rule(
     operation_id="withdrawRule",
     summary="Let a rule count no more",
     status_code=200,
-    responses=refuses(MalformedRequest, RoleMissing, NotYourService, RuleNotFound),
+    responses=refuses(MalformedRequest, RoleMissing, NotYourService, NotYourOffice, RuleNotFound),
 )
 async def withdraw_rule(
     rule_id: FromPath[UUID], keeper: NamedDependency[Keeper], appointments: NamedDependency[Appointments]
@@ -205,6 +169,7 @@ HANDLERS: Handlers = merged(
             withdraw_rule,
         ),
     },
+    whole.HANDLERS,
     replanning.HANDLERS,
     trips.HANDLERS,
 )

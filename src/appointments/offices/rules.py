@@ -57,6 +57,10 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     made_at: datetime
     withdrawn_at: datetime | None = None
 
+    def is_replaced_by(self, other: "Rule") -> bool:
+        """Whether putting the other leaves this one no more: the same id, for the same desk or office."""
+        return (self.rule_id, self.office_id, self.service_id) == (other.rule_id, other.office_id, other.service_id)
+
     def counts_for(self, desk: Desk, day: date) -> bool:
         return (
             self.withdrawn_at is None

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from uuid import UUID
 
+import msgspec
+
 from appointments.errors import (
     DeskNotFound,
     NotYourService,
@@ -13,6 +15,7 @@ from appointments.errors import (
 )
 from appointments.model import Desk, Office, Service
 from appointments.offices import catalogue, offering, queries
+from appointments.offices.errors import NotYourOffice
 from appointments.offices.rules import Rule
 from appointments.offices.trips.positions import Departments
 from kernel import audit
@@ -21,6 +24,14 @@ from kernel.db import Connection, Database
 from kernel.ids import OfficeId, ServiceId
 from kernel.principal import Keeper
 from kernel.snapshots import announce
+
+
+class WholeOffice(msgspec.Struct, frozen=True):
+    """An office, the services it offers, and the rules that stand for all of it."""
+
+    office: Office
+    services: tuple[Service, ...]
+    rules: tuple[Rule, ...]
 
 
 class Setting:
@@ -67,6 +78,24 @@ class Setting:
         theirs = [rule for rule in rules if rule.office_id == office_id and rule.service_id in (None, service_id)]
         return desk, theirs
 
+    async def whole(self, keeper: Keeper, office_id: OfficeId) -> WholeOffice:
+        """An office as whoever speaks for all of it sees it: its supervisor, or the one department whose services are
+        all that it offers. Raises OfficeNotFound, NotYourOffice."""
+        slug = await self._slug(keeper)
+        async with self._db.connection() as conn:
+            offices = {office.office_id: office for office in await queries.select_offices(conn)}
+            desks = [desk for desk in await queries.select_desks(conn) if desk.office_id == office_id]
+            services = {service.service_id: service for service in await queries.select_services(conn)}
+            rules = await queries.select_rules(conn, in_shanghai(self._clock.now()).date())
+        if office_id not in offices:
+            raise OfficeNotFound
+        here = sorted((services[desk.service_id] for desk in desks), key=lambda service: service.slug)
+        is_theirs = bool(here) and all(service.department == slug for service in here)
+        if keeper.office_id != office_id and not (keeper.office_id is None and is_theirs):
+            raise NotYourOffice
+        standing = [rule for rule in rules if rule.office_id == office_id and rule.service_id is None]
+        return WholeOffice(offices[office_id], tuple(here), tuple(standing))
+
     async def put_terms(self, keeper: Keeper, service_id: ServiceId, change: Callable[[Service], Service]) -> Service:
         """Change on what terms a service is booked; hours still ahead take on their new moments."""
         slug = await self._slug(keeper)
@@ -85,9 +114,11 @@ class Setting:
             await self._changed(conn, keeper, "put_desk", f"desk:{desk.office_id}/{desk.service_id}")
 
     async def put_rule(self, keeper: Keeper, rule: Rule) -> None:
-        """Write a rule of a desk. Raises RuleIdTaken, and what `desk` raises."""
-        assert rule.service_id is not None, "a department speaks for its own services"
-        await self.desk(keeper, rule.office_id, rule.service_id)
+        """Write a rule of a desk, or of a whole office. Raises RuleIdTaken, and what `desk` or `whole` raises."""
+        if rule.service_id is None:
+            await self.whole(keeper, rule.office_id)
+        else:
+            await self.desk(keeper, rule.office_id, rule.service_id)
         async with self._db.transaction() as conn:
             if not await queries.put_rule(conn, rule):
                 raise RuleIdTaken
@@ -95,14 +126,18 @@ class Setting:
             await self._changed(conn, keeper, "put_rule", f"rule:{rule.rule_id}")
 
     async def withdraw_rule(self, keeper: Keeper, rule_id: UUID) -> Rule:
-        """Let a rule count no more; withdrawing it again changes nothing. Raises RuleNotFound, NotYourService."""
+        """Let a rule count no more; withdrawing it again changes nothing.
+
+        Raises RuleNotFound, NotYourService, NotYourOffice.
+        """
         async with self._db.connection() as conn:
             rule = await queries.select_rule(conn, rule_id)
         if rule is None:
             raise RuleNotFound
         if rule.service_id is None:
-            raise NotYourService
-        await self.owned_at(keeper, rule.office_id, rule.service_id)
+            await self.whole(keeper, rule.office_id)
+        else:
+            await self.owned_at(keeper, rule.office_id, rule.service_id)
         async with self._db.transaction() as conn:
             await queries.withdraw_rule(conn, rule_id, now=self._clock.now())
             await queries.plan_desks_anew(conn, rule.office_id, rule.service_id)

@@ -1,6 +1,6 @@
 """Offices, services and the hours offered there as people see them: Shanghai time, names in both languages."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from appointments.model import (
     ServiceSort,
     Slot,
 )
+from appointments.offices.rules import Rule, RuleSort
 from appointments.offices.searching import Found, Offer
 from kernel.clock import in_shanghai
 
@@ -97,6 +98,44 @@ class OpeningView(msgspec.Struct):
     @classmethod
     def of(cls, opening: Opening) -> "OpeningView":
         return cls(opening.weekday, f"{opening.opens:%H:%M}", f"{opening.closes:%H:%M}")
+
+
+class RuleOpeningView(msgspec.Struct):
+    """Hours of a rule; what is null is as the desk has it."""
+
+    weekday: int
+    opens: str
+    closes: str
+    lane: Lane
+    places: int | None
+    slot_minutes: int | None
+
+
+class RuleView(msgspec.Struct):
+    """A rule that stands. Without a service it is for all of the office."""
+
+    rule_id: UUID
+    office_id: UUID
+    service_id: UUID | None
+    sort: RuleSort
+    first_day: date
+    last_day: date
+    reason_zh: str
+    reason_en: str
+    openings: list[RuleOpeningView]
+
+    @classmethod
+    def of(cls, rule: Rule) -> "RuleView":
+        openings = [
+            RuleOpeningView(
+                one.weekday, f"{one.opens:%H:%M}", f"{one.closes:%H:%M}", one.lane, one.places, one.slot_minutes
+            )
+            for one in rule.openings
+        ]
+        return cls(
+            rule.rule_id, rule.office_id, rule.service_id, rule.sort, rule.first_day, rule.last_day, rule.reason_zh,
+            rule.reason_en, openings,
+        )  # fmt: skip
 
 
 class DeskView(msgspec.Struct):

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from appointments.errors import AdmissionNeeded, NotInLine, TooManyJoins
 from appointments.model import Slot
-from appointments.rush.admission import Admission
+from appointments.rush.admission import Admission, is_for_good
 from appointments.rush.admitting import Admitting
 from appointments.rush.alone import Alone
 from appointments.rush.line import Line
@@ -31,6 +31,7 @@ from appointments.rush.model import (
     State,
     late_score,
     microseconds,
+    moment_of,
     poll_after_seconds,
     pool_poll_seconds,
     release_of,
@@ -165,9 +166,19 @@ class Gate:
         except _AWAY as away:
             log.debug("the line was not told of a place that was taken", error=type(away).__name__)
 
-    async def give_back(self, admission: Admission) -> None:
-        """See `Admits`: an admission that took no place was never used up."""
-        del admission
+    async def give_back(self, admission: Admission, why: Exception) -> None:
+        """See `Admits`. A line that is away lets nobody in for it: the admission stays good, and out, until it ends."""
+        now, until_ms = self._clock.now(), int(admission.nonce)
+        if not is_for_good(why, seconds_left=(moment_of(until_ms) - now).total_seconds()):
+            return
+        release_id = ReleaseId(UUID(admission.release_id))
+        member = self.proofs.member(release_id, admission.person_id)
+        try:
+            await self._line.give_up(release_id, member, until_ms=until_ms, now=now)
+        except _AWAY as away:
+            log.debug("the line was not told of an admission that is of no use", error=type(away).__name__)
+            return
+        self._alone.remember_spent(member, until_ms)
 
     def _limit(self, person_id: PersonId, address: str | None) -> None:
         wait = self._limits.allow_locally(_JOINS, person_id.hex)

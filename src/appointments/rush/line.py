@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from appointments.rush.model import (
+    ADMISSION,
     ADMITTED_AT_ONCE_MAX,
     STEADY_SECONDS,
     USED,
@@ -37,7 +38,9 @@ local line, out, marks, past, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5
 local now = tonumber(ARGV[1])
 local function used_meanwhile(member, since)
     local said = redis.call('HGET', past, member)
-    return said and tonumber(string.sub(said, 2)) >= since
+    if not said then return false end
+    local at = tonumber(string.sub(said, 2))
+    return at > since or (at == since and string.sub(said, 1, 1) == 'u')
 end
 local function tell(member)
     local of_line = redis.call('HMGET', state, 'free', 'left', 'at', 'steady', 'before', 'since')
@@ -71,7 +74,7 @@ _JOIN: Final = Script.of(
         if not said then
             redis.call('ZADD', line, 'NX', first, member)
         elseif string.sub(said, 1, 1) ~= 'u' or tonumber(string.sub(said, 2)) <= renewed then
-            redis.call('HDEL', past, member)
+            redis.call('HSET', past, member, 'l' .. string.sub(said, 2))
             redis.call('ZADD', line, 'NX', behind, member)
         end
         redis.call('EXPIRE', line, kept)
@@ -90,6 +93,20 @@ _LEAVE: Final = Script.of(
         redis.call('EXPIRE', past, ARGV[3])
     end
     return waited + let_in
+    """
+)
+_GIVE_UP: Final = Script.of(
+    _TELL
+    + """
+    local member, until_ms = ARGV[2], tonumber(ARGV[3])
+    local till = redis.call('ZSCORE', out, member)
+    if (till and tonumber(till) ~= until_ms) or used_meanwhile(member, tonumber(ARGV[4])) then return 0 end
+    redis.call('ZREM', line, member)
+    redis.call('ZREM', out, member)
+    redis.call('HDEL', marks, member)
+    redis.call('HSET', past, member, 'l' .. ARGV[1])
+    redis.call('EXPIRE', past, ARGV[5])
+    return 1
     """
 )
 _SPEND: Final = Script.of(
@@ -181,6 +198,12 @@ class Line:
     async def spend(self, release_id: ReleaseId, member: bytes, *, now: datetime) -> None:
         """A place was taken."""
         await self._run(_SPEND, release_id, now, member, b"%d" % KEPT_AFTER.total_seconds())
+
+    async def give_up(self, release_id: ReleaseId, member: bytes, *, until_ms: int, now: datetime) -> bool:
+        """One admission is given up, wherever it came from; False if it was used, or if they have a later one."""
+        since_ms = until_ms - int(ADMISSION.total_seconds() * 1000)
+        words = (member, b"%d" % until_ms, b"%d" % since_ms, b"%d" % KEPT_AFTER.total_seconds())
+        return bool(await self._run(_GIVE_UP, release_id, now, *words))
 
     async def is_spent(self, release_id: ReleaseId, member: bytes, *, since_ms: int, now: datetime) -> bool:
         """Whether somebody took a place, or gave their admission up, since they were let through."""

@@ -13,9 +13,10 @@ from typing import Any
 
 from appointments import queries
 from appointments.asking import NOTHING_MORE, Asked, Particulars
+from appointments.due import first_due
 from appointments.errors import SlotFull, SlotNotFound
 from appointments.filing import draft_of
-from appointments.model import Booking, Slot, first_due
+from appointments.model import Booking, Slot
 from appointments.offices.catalogue import Catalogues
 from appointments.offices.queries import select_slots
 from appointments.telling import Telling

@@ -47,18 +47,24 @@ OPERATOR: Final = Staff(
     role=StaffRole.OPERATOR,
 )
 
-_DESK_STAFF: Final = tuple(
-    Staff(
-        key=f"s-desk-{office.slug}",
-        name=name,
-        name_latin=name_latin,
-        phone=phone(_FIRST_PHONE + ordinal),
-        role=StaffRole.DESK,
-        office=office.slug,
-        department=SERVICE_BY_SLUG[office.desks[0].service].department,
+
+def _at_offices(role: StaffRole, names: tuple[tuple[str, str], ...], *, first_phone: int) -> tuple[Staff, ...]:
+    """One of a role at every office, in the department of its first desk; their phones follow each other."""
+    return tuple(
+        Staff(
+            key=f"s-{role}-{office.slug}",
+            name=name,
+            name_latin=name_latin,
+            phone=phone(first_phone + ordinal),
+            role=role,
+            office=office.slug,
+            department=SERVICE_BY_SLUG[office.desks[0].service].department,
+        )
+        for ordinal, (office, (name, name_latin)) in enumerate(zip(OFFICES, names, strict=True))
     )
-    for ordinal, (office, (name, name_latin)) in enumerate(zip(OFFICES, _DESK_NAMES, strict=True), start=1)
-)
+
+
+_DESK_STAFF: Final = _at_offices(StaffRole.DESK, _DESK_NAMES, first_phone=_FIRST_PHONE + 1)
 
 _DEPARTMENT_STAFF: Final = tuple(
     Staff(
@@ -72,19 +78,8 @@ _DEPARTMENT_STAFF: Final = tuple(
     for ordinal, (department, name, name_latin) in enumerate(_ISSUERS, start=len(_DESK_STAFF) + 1)
 )
 
-_SUPERVISORS: Final = tuple(
-    Staff(
-        key=f"s-supervisor-{office.slug}",
-        name=name,
-        name_latin=name_latin,
-        phone=phone(_FIRST_PHONE + ordinal),
-        role=StaffRole.SUPERVISOR,
-        office=office.slug,
-        department=SERVICE_BY_SLUG[office.desks[0].service].department,
-    )
-    for ordinal, (office, (name, name_latin)) in enumerate(
-        zip(OFFICES, _SUPERVISOR_NAMES, strict=True), start=len(_DESK_STAFF) + len(_DEPARTMENT_STAFF) + 1
-    )
+_SUPERVISORS: Final = _at_offices(
+    StaffRole.SUPERVISOR, _SUPERVISOR_NAMES, first_phone=_FIRST_PHONE + 1 + len(_DESK_STAFF) + len(_DEPARTMENT_STAFF)
 )
 
 STAFF: Final = (OPERATOR, *_DESK_STAFF, *_DEPARTMENT_STAFF, *_SUPERVISORS)

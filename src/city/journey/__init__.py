@@ -1,4 +1,5 @@
-"""`journey`: a certificate's way from a department to a venue's scanner, and what comes with it, as strangers play it.
+"""`journey`: a certificate's way from a department to a venue's scanner, an hour's from the office that offers it to
+the counter where it is kept, and what comes with them, as strangers play it.
 
 A process of its own that speaks HTTP alone: with a city it was told of, with the one that runs here, or with one that
 it brings up and throws away. It knows no database; its SMS it reads through the demo outbox's API.

@@ -1,7 +1,7 @@
-"""An operator signs in by phone, as often as one phone may."""
+"""Staff sign in by phone: an operator, a clerk, a supervisor; as often as one phone may."""
 
 import re
-from typing import Final
+from typing import Final, Literal
 
 from city.journey.calling import Caller, until
 from city.journey.stage import ARRIVES_WITHIN_SECONDS, Phone, Stage
@@ -13,17 +13,22 @@ _CODE: Final = re.compile(r"(?<!\d)\d{6}(?!\d)")
 
 
 async def sign_in(stage: Stage) -> Caller | None:
-    """An operator, signed in; None where that phone has asked for as many codes as it may for now. Raises Broken.
-
-    Another journey's operator may sign in at the same moment, by the same phone: each tries the codes that arrive.
-    """
+    """An operator, signed in; see `sign_in_as`. Raises Broken."""
     how = next((role.how for role in stage.cast.roles if role.role == ROLE), "")
     number = _NUMBER.search(how)
     if number is None:
         raise Broken("the cast names an operator who signs in by phone", "a phone", how)
-    phone = Phone(stage, number[0])
+    return await sign_in_as(stage, ROLE, number[0])
+
+
+async def sign_in_as(stage: Stage, audience: Literal["operator", "department"], number: str) -> Caller | None:
+    """Staff with this phone; None where it has asked for as many codes as it may for now. Raises Broken.
+
+    Another journey's may sign in at the same moment, by the same phone: each tries the codes that arrive.
+    """
+    phone = Phone(stage, number)
     await phone.forget()
-    asked = await stage.city.ask("POST", "/operator/sign-in/codes", {"phone": phone.number}, status=None)
+    asked = await stage.city.ask("POST", f"/{audience}/sign-in/codes", {"phone": phone.number}, status=None)
     if asked.status == 429:
         return None
     challenge_id = asked.content["challenge_id"]
@@ -34,12 +39,12 @@ async def sign_in(stage: Stage) -> Caller | None:
             for code in set(_CODE.findall(sms.text)) - tried:
                 tried.add(code)
                 answer = {"challenge_id": challenge_id, "phone": phone.number, "code": code}
-                tokens = await stage.city.ask("POST", "/operator/sign-in", answer, status=None)
+                tokens = await stage.city.ask("POST", f"/{audience}/sign-in", answer, status=None)
                 if tokens.status == 200:
                     return stage.city.proved(tokens.content["access_token"])
         return None
 
     found = await until(look, within_seconds=ARRIVES_WITHIN_SECONDS)
     if found is None:
-        raise Broken("an operator signs in with the code of an SMS", "a code that signs in", f"{len(tried)} codes")
+        raise Broken("staff sign in with the code of an SMS", "a code that signs in", f"{len(tried)} codes")
     return found

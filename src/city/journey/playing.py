@@ -1,32 +1,41 @@
 """The acts of the journey, in order."""
 
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
 
 import msgspec
 
 from city.journey import (
+    at_the_desk,
     booking,
     family,
+    for_others,
     from_mini_program,
+    holding,
     issuing,
     joining_venue,
     loading,
     looking_back,
+    missing,
+    neighbours,
     offline,
     on_paper,
     opening_app,
     presenting,
     proving,
+    replanning,
+    rushing,
     showing,
     signing_in,
     taking_along,
     tidying,
     verifying,
+    waiting,
 )
 from city.journey.calling import Caller, open_http
 from city.journey.stage import Stage, now, somebody
 from city.journey.telling import Broken, Story
-from gateway.demo.cast import Cast
+from gateway.demo.cast import Cast, PlayedPerson
 
 
 async def play(url: str, story: Story, *, phone: str | None = None) -> None:
@@ -34,12 +43,24 @@ async def play(url: str, story: Story, *, phone: str | None = None) -> None:
 
     Raises Broken at the first broken promise, CityAway, and CannotStart when nobody has that phone.
     """
+    async with _stage_of(url, story) as stage:
+        await play_with(stage, phone)
+
+
+async def play_shared_hours(url: str, story: Story) -> None:
+    """The acts of `share_hours` alone. Raises Broken, CityAway."""
+    async with _stage_of(url, story) as stage:
+        await share_hours(stage, somebody(stage.cast, None))
+
+
+@asynccontextmanager
+async def _stage_of(url: str, story: Story) -> AsyncIterator[Stage]:
     async with open_http() as http:
         city = Caller(http, url, story)
         answer = await city.ask("GET", "/demo/cast", status=None)
         if answer.status != 200:
             raise Broken("the city was started as a demo, and says who can be played", "200", answer.words())
-        await play_with(Stage(story, city, msgspec.convert(answer.content, Cast)), phone)
+        yield Stage(story, city, msgspec.convert(answer.content, Cast))
 
 
 async def play_with(stage: Stage, phone: str | None = None) -> None:
@@ -64,4 +85,24 @@ async def play_with(stage: Stage, phone: str | None = None) -> None:
         joined = await joining_venue.play(stage, me, issued)
         loaded = await loading.play(stage, person, me)
         await offline.hear(stage, away)
+    await share_hours(stage, person)
     await tidying.play(stage, me, issued, tidying.Left(station, booked, joined, loaded))
+
+
+async def share_hours(stage: Stage, person: PlayedPerson) -> None:
+    """The acts in which others of the city, not `person`, book, wait, rush and come to a hall."""
+    stage.story.act("Others who live here")
+    first, second, third = people = await neighbours.sign_in(stage, 3, person)
+    hall = await at_the_desk.enter(stage)
+    with stage.story.step("A department announces seats that open in a few seconds"):
+        sitting = await rushing.announce(stage)
+    await holding.play(stage, first, second)
+    await for_others.play(stage, first, second)
+    await waiting.play(stage, first, second, third)
+    await at_the_desk.play(stage, hall, first, second, third)
+    await missing.play(stage, hall, second)
+    await replanning.play(stage, third, first)
+    await rushing.play(stage, sitting, people)
+    with stage.story.step("The hall's staff sign out"):
+        for staff in (hall.clerk, hall.supervisor):
+            await staff.post("/department/sign-out", status=204)

@@ -5,17 +5,30 @@ Tokens and keys are left out of what is told; people are invented and are shown 
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, Protocol, TextIO
+from typing import Any, Final, Protocol, TextIO, TypeVar
 
 import msgspec
 
 TOLD_CHARACTERS_MAX: Final = 240
 """Of one request or answer; the journey checks all of it and shows the beginning."""
 _UNTOLD: Final = frozenset(
-    {"access_token", "refresh_token", "client_assertion", "private_jwk", "Authorization", "secret", "sd_jwt", "salt"}
+    {
+        "access_token",
+        "refresh_token",
+        "client_assertion",
+        "private_jwk",
+        "Authorization",
+        "secret",
+        "sd_jwt",
+        "salt",
+        "admission",
+    }
 )
+
+
+T = TypeVar("T")
 
 
 class Broken(Exception):
@@ -35,6 +48,13 @@ def believed(promise: str, *doubts: type[Exception]) -> Iterator[None]:
         yield
     except doubts as doubt:
         raise Broken(promise, "believed", f"{type(doubt).__name__}: {doubt}") from None
+
+
+def only(promise: str, found: Sequence[T]) -> T:
+    """The one that is there, when there is one. Raises Broken."""
+    if len(found) != 1:
+        raise Broken(promise, "one", f"{len(found)}: {told(found)}")
+    return found[0]
 
 
 class Exchange(msgspec.Struct, frozen=True):

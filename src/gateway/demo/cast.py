@@ -22,6 +22,16 @@ class PlayedPerson(msgspec.Struct, frozen=True):
     phone: str
 
 
+class PlayedStaff(msgspec.Struct, frozen=True):
+    """An invented member of staff, who signs in with the code of an SMS."""
+
+    name: str
+    phone: str
+    role: Literal["desk", "supervisor", "issuer", "operator"]
+    office: str
+    """The Chinese name of the office whose desk it is; empty for who has none."""
+
+
 class PlayedClient(msgspec.Struct, frozen=True):
     """An invented machine client with its private key (a JWK), as its owner would hold it."""
 
@@ -42,7 +52,7 @@ class Cast(msgspec.Struct, frozen=True):
     issuer: str
     """The city's name for itself: what machines' assertions are addressed to."""
     residents: list[PlayedPerson]
-    staff: list[PlayedPerson]
+    staff: list[PlayedStaff]
     clients: list[PlayedClient]
     chat_platform_url: str
     apps: list[str]

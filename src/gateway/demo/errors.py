@@ -19,3 +19,9 @@ class CodeUnknown(Unprocessable):
     """This text is no code that was shown in the last day."""
 
     code = "demo.code_unknown"
+
+
+class VisitOutOfReach(Unprocessable):
+    """The hour of the visit lies more than two days back, or more than an hour ahead."""
+
+    code = "demo.visit_out_of_reach"

@@ -218,7 +218,9 @@ CREATE TABLE appointments.ticket_series (
 COMMENT ON TABLE appointments.ticket_series IS 'The last number given out in a lane today. distribution: office_id';
 
 -- A queue number (号). `rank_at` is what orders a lane: when the number was taken, or the booked hour if that is later.
--- `called_at` is the last call, `first_called_at` the first.
+-- `called_at` is the last call, `first_called_at` the first. A walk-in has a person only if they let the desk know who they
+-- are. `unfinished`: it waited, or was being served, when its day ended. A counter has one number of a day, so that one
+-- that nobody ended keeps no other away on the next.
 CREATE TABLE appointments.ticket (
     office_id   uuid        NOT NULL,
     ticket_id   uuid        NOT NULL,
@@ -229,7 +231,8 @@ CREATE TABLE appointments.ticket (
     service_id  uuid        NOT NULL,
     person_id   uuid,
     booking_id  uuid,
-    stage       text        NOT NULL CHECK (stage IN ('waiting', 'called', 'serving', 'done', 'missed', 'left')),
+    stage       text        NOT NULL
+        CHECK (stage IN ('waiting', 'called', 'serving', 'done', 'missed', 'left', 'unfinished')),
     taken_at    timestamptz NOT NULL,
     rank_at     timestamptz NOT NULL,
     counter     integer,
@@ -244,16 +247,19 @@ CREATE TABLE appointments.ticket (
     CONSTRAINT one_number_a_day UNIQUE (office_id, day, series, number),
     CONSTRAINT at_a_counter CHECK (stage NOT IN ('called', 'serving') OR counter IS NOT NULL),
     CONSTRAINT waits_at_no_counter CHECK (stage NOT IN ('waiting', 'left') OR counter IS NULL),
-    CONSTRAINT called_before_served CHECK (stage IN ('waiting', 'left') OR (called_at IS NOT NULL AND calls >= 1)),
-    CONSTRAINT served_from_an_hour CHECK ((stage IN ('serving', 'done')) = (served_from IS NOT NULL)),
+    CONSTRAINT called_before_served
+        CHECK (stage IN ('waiting', 'left', 'unfinished') OR (called_at IS NOT NULL AND calls >= 1)),
+    CONSTRAINT served_from_an_hour
+        CHECK (stage = 'unfinished' OR (stage IN ('serving', 'done')) = (served_from IS NOT NULL)),
     CONSTRAINT called_from_the_first CHECK ((called_at IS NULL) = (first_called_at IS NULL)),
-    CONSTRAINT ended_at_an_hour CHECK ((stage IN ('done', 'missed', 'left')) = (ended_at IS NOT NULL)),
+    CONSTRAINT ended_at_an_hour CHECK ((stage IN ('done', 'missed', 'left', 'unfinished')) = (ended_at IS NOT NULL)),
     CONSTRAINT a_booking_has_a_person CHECK (booking_id IS NULL OR person_id IS NOT NULL)
 );
 CREATE UNIQUE INDEX one_ticket_for_a_booking ON appointments.ticket (office_id, person_id, booking_id)
     WHERE booking_id IS NOT NULL;
-CREATE UNIQUE INDEX one_ticket_at_a_counter ON appointments.ticket (office_id, counter)
+CREATE UNIQUE INDEX one_ticket_at_a_counter ON appointments.ticket (office_id, day, counter)
     WHERE stage IN ('called', 'serving');
+CREATE INDEX ticket_not_ended ON appointments.ticket (day, office_id) WHERE stage IN ('waiting', 'called', 'serving');
 CREATE INDEX ticket_in_turn ON appointments.ticket (office_id, day, lane, rank_at, taken_at, number) WHERE stage = 'waiting';
 CREATE INDEX ticket_of_person ON appointments.ticket (person_id, day) WHERE person_id IS NOT NULL;
 COMMENT ON TABLE appointments.ticket IS 'Queue numbers of an office: who waits, who is at which counter. distribution: office_id';
@@ -288,6 +294,15 @@ CREATE TABLE appointments.feed (
 );
 CREATE INDEX feed_of_person ON appointments.feed (person_id);
 COMMENT ON TABLE appointments.feed IS 'Calendar subscriptions of a person. distribution: feed_digest';
+
+-- How many one person may have at a time: each that stands has a number of its own, and numbers end.
+CREATE TABLE appointments.feed_number (
+    person_id   uuid    NOT NULL,
+    number      integer NOT NULL CHECK (number BETWEEN 1 AND 5),
+    feed_digest bytea   NOT NULL,
+    PRIMARY KEY (person_id, number)
+);
+COMMENT ON TABLE appointments.feed_number IS 'Which calendar subscriptions of a person stand. distribution: person';
 
 -- Whether an agent may book for the holder; a guardian may.
 ALTER TABLE wallet.mandate ADD COLUMN may_book boolean NOT NULL DEFAULT FALSE;

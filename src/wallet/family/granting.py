@@ -109,7 +109,11 @@ class Granting:
         between = await self._acting.between(conn, filed)
         agent = mandate.agent_person_id if await self._acting.is_meant(conn, filed) else ToNobody()
         key = f"mandate:{holder}:{mandate_id}"
-        values = {"until": in_shanghai(mandate.expires_at).date().isoformat(), "basis": mandate.basis.value}
+        values = {
+            "until": in_shanghai(mandate.expires_at).date().isoformat(),
+            "basis": mandate.basis.value,
+            "covers": "show_and_book" if mandate.may_book else "show",
+        }
         given, received = templates.MANDATE_GIVEN, templates.MANDATE_RECEIVED
         told = [
             (f"{key}:given", holder, given, between.agent),

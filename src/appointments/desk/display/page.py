@@ -1,7 +1,9 @@
 """The page of the hall's screen (叫号屏), for everybody's eyes: big numbers, both languages, no other file.
 
 It is drawn whole at first, so that it shows something without a script; then its script follows the events beside it,
-and says so when it hears nothing. Whatever came from elsewhere is escaped here, or set as text there.
+and says so when it hears nothing. Nobody scrolls a hall's screen: what is more than fits is written smaller, down to
+what can still be read from afar, and of more services than that the next are shown every few seconds. Whatever came
+from elsewhere is escaped here, or set as text there.
 """
 
 from base64 import b64encode
@@ -39,12 +41,21 @@ ul,ol{list-style:none;margin:0;padding:0}
 .counters .fresh{animation:fresh 1s steps(2) 6}
 @keyframes fresh{50%{background:var(--now)}50%{color:var(--paper)}}
 @media(prefers-reduced-motion:reduce){.counters .fresh{animation:none;outline:.2em solid var(--now)}}
-.counters .says{color:var(--quiet);font-size:.8em}
+.counters .says{color:var(--quiet);font-size:.8em;white-space:nowrap}.counters.many .says{font-size:.68em}
 aside section{background:var(--card);border-radius:.5em;padding:.7em .9em;margin-bottom:1em}
-.last li{display:flex;justify-content:space-between;padding:.15em 0;font-variant-numeric:tabular-nums}
-.lines li{display:grid;grid-template-columns:1fr auto;gap:0 .6em;padding:.35em 0;border-top:1px solid var(--line)}
+aside section:last-child{margin-bottom:0}
+.last li{display:flex;justify-content:space-between;padding:.1em 0;font-variant-numeric:tabular-nums}
+.last [lang=en]{display:inline;margin-left:.5em}
+.lines li{display:grid;grid-template-columns:minmax(0,1fr) auto;gap:0 .6em;padding:.3em 0;
+border-top:1px solid var(--line)}
 .lines li:first-child{border-top:0}
-.lines .wait{grid-column:1/-1;color:var(--quiet);font-size:.75em}
+.lines li>:last-child{text-align:right}
+.lines .wait{display:block;color:var(--quiet);font-size:.75em;font-weight:400}
+h2 .which{float:right;font-weight:400;font-variant-numeric:tabular-nums}
+[hidden]{display:none!important}
+.is-fitted{height:100vh;overflow:hidden}
+.is-fitted main{min-height:0;grid-template-rows:minmax(0,1fr);align-content:stretch}
+.is-fitted #now,.is-fitted #beside{min-height:0;overflow:hidden}
 .counters .none,.last .none,.lines .none{display:block;grid-column:1/-1;color:var(--quiet)}
 .counters .none{padding:2em;font-size:1.5em;border-style:dashed}
 .offline{display:none;margin:0;background:var(--bad);color:var(--paper);padding:.5em 1.2em;font-weight:600}
@@ -56,7 +67,8 @@ aside section{background:var(--card);border-radius:.5em;padding:.7em .9em;margin
 
 _SCRIPT: Final = """
 "use strict";
-const SILENT_MS = 40000, AGAIN_MS = 3000, BIG_MAX = 12;
+const SILENT_MS = 40000, AGAIN_MS = 3000, TURN_MS = 10000, BIG_MAX = 12;
+const WIDE = matchMedia("(min-width:60.01rem)"), STEP = .05, SMALLEST = .6, SMALLEST_COUNTERS = .4;
 const at = id => document.getElementById(id);
 const make = (tag, kind, ...within) => {
   const made = document.createElement(tag);
@@ -69,7 +81,7 @@ const both = (zh, en) => {
   english.lang = "en";
   return [zh, english];
 };
-let heardAt = Date.now(), seen = null;
+let heardAt = Date.now(), seen = null, lines = [], first = 0, turnedAt = Date.now();
 function counter(one) {
   const kind = one.number === null ? "free" : one.stage === "called" ? "called" : "serving";
   const says = {free: ["空闲", "Free"], called: ["请到窗口", "Please come"], serving: ["正在办理", "Serving"]}[kind];
@@ -81,9 +93,41 @@ function counter(one) {
 function line(one) {
   const waiting = Object.values(one.waiting).reduce((sum, count) => sum + count, 0);
   const wait = one.wait_minutes === null ? "暂无窗口 No counter open"
-    : "约等候" + one.wait_minutes + "分钟 About " + one.wait_minutes + " min";
-  return make("li", "", make("span", "", ...both(one.service_zh, one.service_en)), make("b", "", waiting + "人"),
-    make("span", "wait", wait));
+    : "约" + one.wait_minutes + "分钟 ≈" + one.wait_minutes + " min";
+  return make("li", "", make("span", "", ...both(one.service_zh, one.service_en)),
+    make("b", "", waiting + "人", make("span", "wait", wait)));
+}
+function drawLines() {
+  const turned = lines.slice(first).concat(lines.slice(0, first));
+  at("lines").replaceChildren(...(turned.length ? turned.map(line) : none("没有可办事项", "No services")));
+  fit();
+}
+const isTooFull = box => box.scrollHeight > box.clientHeight;
+function shrink(box, smallest) {
+  box.style.fontSize = "";
+  for (let size = 1 - STEP; isTooFull(box) && size >= smallest; size -= STEP) box.style.fontSize = size + "em";
+}
+function fit() {
+  document.body.classList.toggle("is-fitted", WIDE.matches);
+  const shown = [...at("lines").children];
+  for (const one of shown) one.hidden = false;
+  at("which").textContent = "";
+  if (!WIDE.matches) {
+    for (const id of ["now", "beside"]) at(id).style.fontSize = "";
+    return;
+  }
+  shrink(at("now"), SMALLEST_COUNTERS);
+  shrink(at("beside"), SMALLEST);
+  for (let left = shown.length - 1; left > 0 && isTooFull(at("beside")); left--) shown[left].hidden = true;
+  const count = shown.filter(one => !one.hidden).length;
+  if (count < lines.length)
+    at("which").textContent = (first + 1) + "–" + ((first + count - 1) % lines.length + 1) + " / " + lines.length;
+}
+function turn() {
+  const count = [...at("lines").children].filter(one => !one.hidden).length;
+  turnedAt = Date.now();
+  if (count < lines.length) first = (first + count) % lines.length;
+  drawLines();
 }
 const none = (zh, en) => [make("li", "none", ...both(zh, en))];
 function draw(board) {
@@ -95,7 +139,9 @@ function draw(board) {
   const last = board.last_called.map(one => make("li", "", make("b", "", one.number),
     make("span", "", ...both(one.counter + "号窗口", "Counter " + one.counter))));
   at("last").replaceChildren(...(last.length ? last : none("今日尚未叫号", "Nothing called yet today")));
-  at("lines").replaceChildren(...(board.lines.length ? board.lines.map(line) : none("没有可办事项", "No services")));
+  lines = board.lines;
+  first = first < lines.length ? first : 0;
+  drawLines();
   hear();
 }
 function hear() {
@@ -125,11 +171,14 @@ function tick() {
   const silent = Date.now() - heardAt;
   if (silent > SILENT_MS / 2) ask();
   document.body.classList.toggle("is-offline", silent > SILENT_MS);
+  if (Date.now() - turnedAt >= TURN_MS) turn();
+  else fit();
 }
 draw(JSON.parse(at("board").textContent));
 follow();
 tick();
 setInterval(tick, 5000);
+new ResizeObserver(fit).observe(document.querySelector("main"));
 """
 
 
@@ -157,11 +206,12 @@ _PAGE: Final = """<!doctype html>
 <p class="offline" role="alert">显示已中断，请留意现场叫号
 <span lang="en">The display is cut off: listen for your number</span></p>
 <main>
-<section aria-live="polite"><h2>正在叫号<span lang="en">Now</span></h2>
+<section id="now" aria-live="polite"><h2>正在叫号<span lang="en">Now</span></h2>
 <ul class="counters" id="counters">{counters}</ul></section>
-<aside>
+<aside id="beside">
 <section><h2>最近叫号<span lang="en">Called last</span></h2><ol class="last" id="last">{last}</ol></section>
-<section><h2>等候<span lang="en">Waiting</span></h2><ul class="lines" id="lines"></ul></section>
+<section><h2>等候<span lang="en">Waiting</span><span class="which" id="which"></span></h2>
+<ul class="lines" id="lines"></ul></section>
 </aside>
 </main>
 <script type="application/json" id="board">{board}</script>

@@ -90,7 +90,7 @@ class Calling:
                     raise NotAtCounter
                 if counter.version != expected:
                     return counter, await self._called_already(conn, counter, expected)
-                if await is_busy(conn, counter):
+                if await is_busy(conn, counter, in_shanghai(self._clock.now()).date()):
                     raise CounterBusy(ticket_id=str(counter.ticket_id))
                 ticket = await self._claim(conn, counter)
                 if ticket is None:
@@ -145,7 +145,8 @@ class Calling:
             if seen.version != expected:
                 raise TicketChanged(version=seen.version, stage=seen.stage.value)
             if not is_possible(seen, change.act):
-                raise TicketNotThere(stage=seen.stage.value)
+                possible = [act.value for act in Act if is_possible(seen, act)]
+                raise TicketNotThere(stage=seen.stage.value, possible=possible)
             async with self._db.transaction() as conn:
                 return await self._change_as_seen(conn, staff, seen, change, catalogue)
 

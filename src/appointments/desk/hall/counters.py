@@ -1,6 +1,7 @@
 """A clerk sits down at a counter and opens it, and closes it when they leave."""
 
 from collections.abc import Sequence
+from datetime import date
 
 import asyncpg
 from msgspec.structs import replace
@@ -75,17 +76,18 @@ async def close_counter(db: Database, clock: Clock, staff: Staff, office_id: Off
     CounterBusy.
     """
     now = clock.now()
+    today = in_shanghai(now).date()
 
     async def attempt() -> Counter:
         async with db.transaction() as conn:
             found = await locked(conn, staff, office_id, number)
             if not found.is_open:
                 return found
-            if await is_busy(conn, found):
-                raise CounterBusy
+            if await is_busy(conn, found, today):
+                raise CounterBusy(ticket_id=str(found.ticket_id))
             closed = replace(found, staff_id=None, opened_at=None)
             await queries.write_counter(conn, closed)
-            await queries.free_tickets_for(conn, office_id, in_shanghai(now).date(), number)
+            await queries.free_tickets_for(conn, office_id, today, number)
             await audit.record(
                 conn, actor=f"staff:{staff.staff_id}", act="appointments.close_counter", subject=f"office:{office_id}",
                 now=now, detail={"counter": number},
@@ -111,9 +113,9 @@ async def locked(conn: Connection, staff: Staff, office_id: OfficeId, number: in
     return found
 
 
-async def is_busy(conn: Connection, counter: Counter) -> bool:
-    """Whether what a locked counter called last is still there."""
+async def is_busy(conn: Connection, counter: Counter, today: date) -> bool:
+    """Whether what a locked counter called last today is still there: yesterday's visitor is not."""
     if counter.ticket_id is None:
         return False
     last = await queries.select_ticket(conn, counter.office_id, counter.ticket_id)
-    return last is not None and last.stage in AT_A_COUNTER and last.counter == counter.number
+    return last is not None and last.day == today and last.stage in AT_A_COUNTER and last.counter == counter.number

@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, PathParameter
 from msgspec import Meta
 
+from appointments.desk.errors import BookedHere, TransferNowhere
 from appointments.desk.hall import views
 from appointments.desk.hall.calling import Change
 from appointments.desk.hall.model import COUNTER_NUMBER_MAX, LATER_MINUTES_MAX, Act, Ticket, TicketLane
@@ -23,8 +24,11 @@ from appointments.desk.hall.views import (
     TicketView,
 )
 from appointments.desk.offices import office_of
+from appointments.desk.recognising import ByCode, ByPhone
 from appointments.errors import (
     AtAnotherCounter,
+    CodeNotGood,
+    CodesNotRead,
     CounterBusy,
     CounterChanged,
     CounterNotFound,
@@ -32,17 +36,19 @@ from appointments.errors import (
     GroundNeeded,
     NoOffice,
     NotAtCounter,
+    PhoneNotUnderstood,
     ReasonNeeded,
     ServiceNotHere,
     TicketChanged,
     TicketIdTaken,
     TicketNotFound,
     TicketNotThere,
+    TooManyLooks,
 )
 from appointments.parts import Appointments
 from kernel.audience import Handlers
 from kernel.clock import in_shanghai
-from kernel.errors import MalformedRequest, RealNameNeeded, RoleMissing
+from kernel.errors import MalformedRequest, PartAway, RealNameNeeded, RoleMissing
 from kernel.ids import OfficeId, ServiceId
 from kernel.principal import Audience, Citizen, Staff
 from kernel.problems import refuses
@@ -66,11 +72,16 @@ class CallRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class TicketRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """A walk-in. Urgent and special numbers need a `ground`, in a few words; it is recorded, so no names."""
+    """A walk-in. Urgent and special numbers need a `ground`, in a few words; it is recorded, so no names.
+
+    `person`: how they let themselves be known, if they wish to see their number in their own app and be told when it is
+    nearly their turn; left out, the number is nobody's.
+    """
 
     service_id: UUID
     lane: Literal["walk_in", "urgent", "special"] = "walk_in"
     ground: Annotated[str, Meta(min_length=1, max_length=GROUND_MAX, pattern=r"^[a-z_]+$(?!\n)")] | None = None
+    person: ByCode | ByPhone | None = None
 
 
 class ChangeRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -160,21 +171,26 @@ async def list_tickets(staff: NamedDependency[Staff], appointments: NamedDepende
 
 @put("/desk/tickets/{ticket_id:uuid}", operation_id="takeTicket", summary="A number for a walk-in",
      responses=refuses(MalformedRequest, RoleMissing, NoOffice, ServiceNotHere, TicketIdTaken, ReasonNeeded,
-                       GroundNeeded))  # fmt: skip
+                       GroundNeeded, BookedHere, CodeNotGood, CodesNotRead, PhoneNotUnderstood, TooManyLooks,
+                       PartAway))  # fmt: skip
 async def take_ticket(
     ticket_id: FromPath[UUID],
     data: JSONBody[TicketRequest],
     staff: NamedDependency[Staff],
     appointments: NamedDependency[Appointments],
 ) -> TicketView:
-    """At the desk, or at a kiosk of the office. The id is yours to choose: asked again, the same number is answered."""
+    """At the desk, or at a kiosk of the office. The id is yours to choose: asked again, the same number is answered.
+
+    By phone the answer is the same whether the number is known or not: a paper number always does. Whoever is booked
+    here for this today is to be checked in instead.
+    """
     lane, office_id = TicketLane(data.lane), office_of(staff)
     if lane is TicketLane.URGENT and data.ground is None:
-        raise ReasonNeeded
+        raise ReasonNeeded("say it in a word as `ground`")
     if lane is TicketLane.SPECIAL and data.ground is None:
-        raise GroundNeeded
+        raise GroundNeeded("say it in a word as `ground`: elderly, disabled, pregnant, with_infant")
     ticket = await appointments.desks.take_ticket(
-        staff, office_id, ticket_id, ServiceId(data.service_id), lane, data.ground
+        staff, office_id, ticket_id, ServiceId(data.service_id), lane, data.ground, data.person
     )
     return await _view(appointments, office_id, ticket)
 
@@ -257,14 +273,16 @@ async def put_back_ticket(
 
 
 @post("/desk/tickets/{ticket_id:uuid}/transfer", operation_id="transferTicket", summary="Send a number elsewhere",
-      status_code=200, responses=_CHANGES | refuses(ServiceNotHere))  # fmt: skip
+      status_code=200, responses=_CHANGES | refuses(ServiceNotHere, TransferNowhere))  # fmt: skip
 async def transfer_ticket(
     ticket_id: FromPath[UUID],
     data: JSONBody[TransferRequest],
     staff: NamedDependency[Staff],
     appointments: NamedDependency[Appointments],
 ) -> TicketView:
-    """It waits there with the rank it has: nobody lines up twice."""
+    """It waits there with the rank it has: nobody lines up twice. To let it wait where it was, put it back."""
+    if data.service_id is None and data.counter is None:
+        raise TransferNowhere
     service_id = None if data.service_id is None else ServiceId(data.service_id)
     change = Change(Act.TRANSFER, service_id=service_id, for_counter=data.counter)
     return await _change(appointments, staff, ticket_id, data.expected, change)
@@ -286,7 +304,8 @@ async def leave_ticket(
 async def list_own_tickets(
     citizen: NamedDependency[Citizen], appointments: NamedDependency[Appointments]
 ) -> OwnTicketsView:
-    """Those that checking in gave me, with how many are before me and about how long that takes."""
+    """Those that checking in gave me, and those I took as a walk-in and let the desk know whose they are: with how many
+    are before me and about how long that takes."""
     return OwnTicketsView(await _own(appointments, citizen))
 
 

@@ -50,6 +50,8 @@ class TicketStage(StrEnum):
     """Called, and nobody came."""
     LEFT = "left"
     """Given back before it was called."""
+    UNFINISHED = "unfinished"
+    """Still waiting, or being served, when its day ended."""
 
 
 class Act(StrEnum):
@@ -83,7 +85,7 @@ _TO: Final = {
     Act.LEAVE: TicketStage.LEFT,
 }
 AT_A_COUNTER: Final = (TicketStage.CALLED, TicketStage.SERVING)
-ENDED: Final = (TicketStage.DONE, TicketStage.MISSED, TicketStage.LEFT)
+ENDED: Final = (TicketStage.DONE, TicketStage.MISSED, TicketStage.LEFT, TicketStage.UNFINISHED)
 
 
 class Counter(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,6 +208,13 @@ def after(ticket: Ticket, act: Act, now: datetime) -> Ticket:
             return replace(moved, ended_at=now)
         case Act.PUT_BACK | Act.TRANSFER:
             return replace(moved, counter=None, served_from=None, ended_at=None)
+
+
+def ended_with_its_day(ticket: Ticket, now: datetime) -> Ticket:
+    """A number that nobody ended while its day lasted: who was called did not come, the others were not finished."""
+    assert ticket.stage not in ENDED
+    stage = TicketStage.MISSED if ticket.stage is TicketStage.CALLED else TicketStage.UNFINISHED
+    return replace(ticket, stage=stage, ended_at=now, version=ticket.version + 1)
 
 
 def not_before(ticket: Ticket, later_minutes: int, now: datetime) -> Ticket:

@@ -266,6 +266,35 @@ async def claim_next(
     return None if row is None else _ticket(row)
 
 
+async def select_offices_left_over(conn: Connection, today: date, limit: int) -> list[OfficeId]:
+    """Offices with numbers of earlier days that nobody ended."""
+    rows = await conn.fetch(
+        """
+        -- appointments.select_offices_left_over
+        SELECT DISTINCT office_id FROM appointments.ticket
+         WHERE day < $1 AND stage IN ('waiting', 'called', 'serving') ORDER BY office_id LIMIT $2
+        """,
+        today, limit,
+    )  # fmt: skip
+    return [OfficeId(row["office_id"]) for row in rows]
+
+
+async def claim_left_over(conn: Connection, office_id: OfficeId, today: date, limit: int) -> list[Ticket]:
+    """Lock numbers of earlier days that nobody ended, leaving out those that somebody is ending."""
+    rows = await conn.fetch(
+        """
+        -- appointments.claim_left_over
+        SELECT office_id, ticket_id, day, series, number, lane, service_id, person_id, booking_id, stage, taken_at,
+               rank_at, counter, for_counter, calls, called_at, first_called_at, served_from, ended_at, version
+          FROM appointments.ticket
+         WHERE office_id = $1 AND day < $2 AND stage IN ('waiting', 'called', 'serving')
+         ORDER BY day, series, number LIMIT $3 FOR UPDATE SKIP LOCKED
+        """,
+        office_id, today, limit,
+    )  # fmt: skip
+    return [_ticket(row) for row in rows]
+
+
 async def write_ticket(conn: Connection, ticket: Ticket) -> None:
     """Write what became of a locked number."""
     await conn.execute(

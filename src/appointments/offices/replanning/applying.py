@@ -73,22 +73,28 @@ class Planned(msgspec.Struct, frozen=True):
     changes: Changes
 
 
-async def context_of(conn: Connection, office_id: OfficeId, service_id: ServiceId, first: date, last: date) -> Context:
-    """All that a desk's slots follow from between two days. The desk is known to be there."""
+async def context_of(
+    conn: Connection, office_id: OfficeId, service_id: ServiceId, first: date, last: date, *, rule: Rule | None = None
+) -> Context:
+    """All that a desk's slots follow from between two days. The desk is known to be there. See `context_now`."""
     [desk] = [
         one for one in await offices.select_desks(conn) if (one.office_id, one.service_id) == (office_id, service_id)
     ]
     [service] = [one for one in await offices.select_services(conn) if one.service_id == service_id]
     [office] = [one for one in await offices.select_offices(conn) if one.office_id == office_id]
     rules = tuple(await offices.select_rules(conn, first))
+    if rule is not None:
+        rules = (*(kept for kept in rules if not kept.is_replaced_by(rule)), rule)
     return Context(desk, service, office.district, rules, await calendar_for(conn, rules, first, last))
 
 
-async def context_now(db: Database, clock: Clock, office_id: OfficeId, service_id: ServiceId) -> Context:
-    """All that a desk's slots follow from as of now."""
+async def context_now(
+    db: Database, clock: Clock, office_id: OfficeId, service_id: ServiceId, *, rule: Rule | None = None
+) -> Context:
+    """All that a desk's slots follow from as of now; with `rule`, as if it stood, in place of the one of its id."""
     today = in_shanghai(clock.now()).date()
     async with db.connection() as conn:
-        return await context_of(conn, office_id, service_id, today, today + AHEAD_MAX)
+        return await context_of(conn, office_id, service_id, today, today + AHEAD_MAX, rule=rule)
 
 
 async def calendar_for(conn: Connection, rules: Iterable[Rule], first: date, last: date) -> Calendar:

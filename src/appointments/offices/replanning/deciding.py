@@ -1,5 +1,7 @@
 """A department carries out what it decided about hours that changed, and gives or takes back slots one by one."""
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from appointments.errors import SlotNotFound
@@ -48,6 +50,28 @@ async def apply(
             },
         )  # fmt: skip
     return applied
+
+
+async def apply_in_office(
+    db: Database, clock: Clock, mover: Mover, office_id: OfficeId, service_ids: Sequence[ServiceId], decision: Decision,
+    *, slots_max: int = SLOTS_MAX, bookings_max: int = CONFLICTS_MAX,
+) -> dict[ServiceId, Applied]:  # fmt: skip
+    """Do `apply` at these desks of an office, one after the other, within the bounds together.
+
+    A desk that was not reached any more is not done; the next call goes on there. Raises PartAway.
+    """
+    done: dict[ServiceId, Applied] = {}
+    for service_id in service_ids:
+        if slots_max <= 0 or bookings_max <= 0:
+            done[service_id] = Applied(is_done=False)
+            continue
+        applied = await apply(
+            db, clock, mover, office_id, service_id, decision, slots_max=slots_max, bookings_max=bookings_max
+        )
+        slots_max -= applied.appeared + applied.fitted + applied.withdrawn
+        bookings_max -= applied.moved + applied.cancelled
+        done[service_id] = applied
+    return done
 
 
 async def give_slot(db: Database, clock: Clock, slot: Slot, *, actor: str) -> Slot:

@@ -19,7 +19,7 @@ from appointments.errors import (
     SlotNotFound,
 )
 from appointments.model import Lane, Slot
-from appointments.offices.forms import DecisionBody, DeskBody, GivenSlotBody
+from appointments.offices.forms import DecisionBody, DeskBody, GivenSlotBody, ProposedRuleBody
 from appointments.offices.replanning import applying, deciding
 from appointments.offices.replanning.applying import Applied, Conflict, Preview
 from appointments.offices.replanning.moving import Decision, OnConflict
@@ -27,7 +27,7 @@ from appointments.parts import Appointments
 from kernel.audience import Handlers
 from kernel.clock import in_shanghai
 from kernel.errors import MalformedRequest, PartAway, RoleMissing
-from kernel.ids import OfficeId, ServiceId, SlotId
+from kernel.ids import OfficeId, ServiceId, SlotId, uuid7
 from kernel.principal import Audience, Keeper
 from kernel.problems import refuses
 
@@ -113,9 +113,11 @@ class ReplanApplied(msgspec.Struct):
 
 
 class PreviewRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """Hours that are not put yet, to see what they would do; without them, what was put and not applied."""
+    """Hours, a rule, or both, that are not put yet, to see what they would do; without them, what was put and not
+    applied."""
 
     desk: DeskBody | None = None
+    rule: ProposedRuleBody | None = None
 
 
 @post(
@@ -133,11 +135,14 @@ async def preview_replan(
 ) -> ReplanPreview:  # fmt: skip
     """Which hours appear, go, grow or shrink, and which bookings conflict. Nothing is written."""
     ids = OfficeId(office_id), ServiceId(service_id)
-    kept, _ = await appointments.setting.desk(keeper, *ids)
-    context = None
+    now = appointments.clock.now()
+    await appointments.setting.desk(keeper, *ids)
+    rule = None if data.rule is None else data.rule.proposed(uuid7(now), keeper, *ids, now=now)
+    context = await applying.context_now(appointments.db, appointments.clock, *ids, rule=rule)
     if data.desk is not None:
+        kept = context.desk
         proposed = replace(data.desk.whole(*ids), offered_until=kept.offered_until, rules_version=kept.rules_version)
-        context = replace(await applying.context_now(appointments.db, appointments.clock, *ids), desk=proposed)
+        context = replace(context, desk=proposed)
     return ReplanPreview.of(await applying.preview(appointments.db, appointments.clock, *ids, proposed=context))
 
 
@@ -158,7 +163,7 @@ async def apply_replan(
     ids = OfficeId(office_id), ServiceId(service_id)
     await appointments.setting.desk(keeper, *ids)
     applied = await deciding.apply(
-        appointments.db, appointments.clock, appointments.mover, *ids, _decision(data, keeper)
+        appointments.db, appointments.clock, appointments.mover, *ids, decision_of(data, keeper)
     )
     return ReplanApplied.of(applied)
 
@@ -198,12 +203,13 @@ async def withdraw_slot(
     slot = await deciding.read_slot(appointments.db, SlotId(slot_id))
     await appointments.setting.owned_at(keeper, slot.office_id, slot.service_id)
     applied = await deciding.withdraw_slot(
-        appointments.db, appointments.clock, appointments.mover, slot, _decision(data, keeper)
+        appointments.db, appointments.clock, appointments.mover, slot, decision_of(data, keeper)
     )
     return ReplanApplied.of(applied)
 
 
-def _decision(data: DecisionBody, keeper: Keeper) -> Decision:
+def decision_of(data: DecisionBody, keeper: Keeper) -> Decision:
+    """What the department sent, and who it is that says so."""
     return Decision(
         on_conflict=OnConflict(data.on_conflict), reason_zh=data.reason_zh, actor=keeper.actor,
         within_days=data.within_days,

@@ -11,17 +11,8 @@ from msgspec.structs import replace
 
 from appointments import changing
 from appointments import queries as bookings
-from appointments.model import (
-    Booking,
-    Channel,
-    EndedBy,
-    Slot,
-    Stage,
-    cancellable_until,
-    day_bounds,
-    first_due,
-    remind_at,
-)
+from appointments.due import first_due, remind_at
+from appointments.model import Booking, Channel, EndedBy, Slot, Stage, cancellable_until, day_bounds
 from appointments.offices.replanning import fitting, queries
 from appointments.sold_out import SoldOut
 from appointments.telling import Telling

@@ -1,0 +1,1 @@
+"""What holds for every service of an office at once."""
