@@ -1,4 +1,4 @@
-"""Tests in several processes at once, and some alone: what is measured, and what is broken on purpose, by itself.
+"""Tests in several processes at once, and some alone: what is measured, by itself.
 
 Every process takes a turn for each test. A turn is shared with the other processes, except that of a test marked
 `alone`: it begins when the tests under way have ended, and no other begins before it has ended.
@@ -6,15 +6,18 @@ Every process takes a turn for each test. A turn is shared with the other proces
 
 import fcntl
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 ALONE = "alone"
-ALONE_IN = ("tests/bench", "tests/faults")
-"""Folders whose tests count seconds, or break what they run against: a busy neighbour would pass for their finding."""
+ALONE_FILES = ("tests/bench/test_headline_figures.py", "tests/bench/test_rush_small.py")
+"""Files whose tests measure: a busy neighbour would pass for their finding."""
 TOGETHER_IN = ("tests/clients", "tests/browser")
 """Folders whose tests share a city that takes long to bring up: one process runs all of them."""
 
@@ -44,8 +47,17 @@ class Turns:
             Path(file.name).unlink(missing_ok=True)
 
 
-def _folder(item: pytest.Item, folders: tuple[str, ...]) -> str | None:
-    return next((folder for folder in folders if item.nodeid.startswith(folder + "/")), None)
+def _group(nodeid: str) -> str:
+    """What is run by one process, in order: a file's tests, or those of all files that share a city."""
+    file = nodeid.split("::")[0]
+    return next((folder for folder in TOGETHER_IN if file.startswith(folder + "/")), file)
+
+
+class Together(LoadScopeScheduling):
+    """Gives out groups of tests, in the order in which they were found."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid)
 
 
 class OneOfSeveral:
@@ -54,16 +66,19 @@ class OneOfSeveral:
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
 
-    @pytest.hookimpl(tryfirst=True)
+    @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """A file's tests stay in one process, in order, and those of a shared city too."""
+        """Give every test a name of its own: tests are given out by their names, and of two alike one would be lost."""
+        seen: Counter[str] = Counter()
         for item in items:
-            group = _folder(item, TOGETHER_IN) or item.nodeid.split("::")[0]
-            item.add_marker(pytest.mark.xdist_group(group))
+            seen[item.nodeid] += 1
+            if seen[item.nodeid] > 1:
+                item._nodeid += f"[{seen[item.nodeid]}]"
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        alone = _folder(item, ALONE_IN) is not None or item.get_closest_marker(ALONE) is not None
+        file = item.nodeid.split("::")[0]
+        alone = file in ALONE_FILES or item.get_closest_marker(ALONE) is not None
         with self._turns.one(alone=alone):
             return (yield)
 
@@ -76,3 +91,7 @@ def pytest_configure(config: pytest.Config) -> None:
     worker = getattr(config, "workerinput", None)
     if worker is not None:
         config.pluginmanager.register(OneOfSeveral(Turns(worker["testrunuid"])), "one-of-several")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    return Together(config, log)

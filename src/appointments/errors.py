@@ -232,7 +232,7 @@ class SlotWithdrawn(Conflict):
 
 
 class CounterNotFound(NotFound):
-    """No such counter is open at this office: open it first, or name one that `GET /department/desk/counters` lists."""
+    """This office has no such counter: `GET /department/desk/counters` lists those it has; opening one makes it."""
 
     code = "appointments.counter_not_found"
 

@@ -283,10 +283,10 @@ async def _acting(
 ) -> tuple[PersonId, Particulars]:
     """For whom is asked, and how: for oneself, or for the holder of a mandate that stands and lets one book."""
     channel = Channel.MINI if request.scope["user"].audience is Audience.MINI else Channel.APP
+    person_id = await appointments.whose(citizen.person_id, mandate_id)
     if mandate_id is None:
-        return citizen.person_id, _PLAIN[channel]
-    holder = await appointments.holder_of(citizen.person_id, mandate_id)
-    return holder, Particulars(channel=channel, agent_id=citizen.person_id, mandate_id=mandate_id)
+        return person_id, _PLAIN[channel]
+    return person_id, Particulars(channel=channel, agent_id=citizen.person_id, mandate_id=mandate_id)
 
 
 _PLAIN: Final = {channel: Particulars(channel=channel) for channel in (Channel.APP, Channel.MINI)}

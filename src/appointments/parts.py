@@ -135,9 +135,12 @@ class Appointments:
             await snapshot.refresh()
         return opened
 
-    async def holder_of(self, agent: PersonId, mandate_id: UUID) -> PersonId:
-        """See `Mandates.holder_of`, now."""
-        return await self.mandates.holder_of(agent, mandate_id, now=self.clock.now())
+    async def whose(self, citizen_id: PersonId, mandate_id: UUID | None) -> PersonId:
+        """Whose something is that a citizen asks about: their own, or the holder's of a mandate that stands and lets
+        them book. Raises MandateRefused."""
+        if mandate_id is None:
+            return citizen_id
+        return await self.mandates.holder_of(citizen_id, mandate_id, now=self.clock.now())
 
     async def book(
         self, booking_id: BookingId, slot_id: SlotId, person_id: PersonId, particulars: Particulars = NOTHING_MORE

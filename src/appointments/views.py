@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from appointments import moments
 from appointments.answering import Told
 from appointments.asking import AnswerValue, Ground
 from appointments.model import Booking, Catalogue, Channel, Hold, Lane, Stage
@@ -46,7 +47,7 @@ class BookingView(msgspec.Struct):
             ends_at=in_shanghai(booking.ends_at),
             cancellable_until=in_shanghai(booking.cancellable_until),
             booked_at=in_shanghai(booking.booked_at),
-            checked_in_at=in_shanghai(booking.checked_in_at) if booking.checked_in_at else None,
+            checked_in_at=moments.shown(booking.checked_in_at),
             lane=booking.lane,
             channel=booking.channel,
             mandate_id=booking.mandate_id,

@@ -60,4 +60,4 @@ def run(args: argparse.Namespace) -> int:
 def whole_suite() -> list[str]:
     """How all the tests are run: in several processes, a file of tests in one of them (`tests/taking_turns.py`)."""
     processes = min(os.cpu_count() or 1, PROCESSES_MAX)
-    return ["--numprocesses", str(processes), "--dist", "loadgroup", "--no-loadscope-reorder"]
+    return ["--numprocesses", str(processes), "--dist", "loadscope", "--no-loadscope-reorder"]

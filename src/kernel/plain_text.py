@@ -17,7 +17,7 @@ _END: Final = r"$(?!\n)"
 ONE_LINE: Final = rf"^[^{_CONTROLS}{_TURNING}]+{_END}"
 ONE_LINE_OR_NONE: Final = rf"^[^{_CONTROLS}{_TURNING}]*{_END}"
 SEVERAL_LINES: Final = rf"^[^{_CONTROLS_BUT_LINE_FEED}{_TURNING}]+$"
-"""For what is read as a letter: a department's notice, and nothing else."""
+"""For what is read as a letter: a department's notice, or what a person says against a strike."""
 
 _ONE_LINE = re.compile(ONE_LINE)
 

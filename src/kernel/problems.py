@@ -7,6 +7,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import ParameterKwarg
 
 from kernel import errors
 from kernel.db import DatabaseAway, OutcomeUnknown, RolledBack
@@ -85,19 +86,30 @@ def of_framework(request: Request[Any, Any, Any], problem: HTTPException) -> Res
     if kind is errors.Unexpected:
         return of_surprise(request, problem)
     if kind is errors.MalformedRequest:
-        return answer(kind(redact(_what_is_wrong(problem))))
+        return answer(kind(redact(_what_is_wrong(request, problem))))
     refused = answer(kind())
     if problem.headers and "allow" in problem.headers:
         refused.headers["Allow"] = problem.headers["allow"]
     return refused
 
 
-def _what_is_wrong(problem: HTTPException) -> str:
+def _what_is_wrong(request: Request[Any, Any, Any], problem: HTTPException) -> str:
     extra = problem.extra
     if isinstance(extra, list) and extra:
-        said = [f"{item.get('key', 'body')}: {item.get('message', '')}" for item in extra if isinstance(item, dict)]
+        said = [f"{_as_sent(request, item)}: {item.get('message', '')}" for item in extra if isinstance(item, dict)]
         return "; ".join(said)[:500]
     return str(problem.detail)[:500]
+
+
+def _as_sent(request: Request[Any, Any, Any], item: dict[str, Any]) -> str:
+    """What is wrong by the name that the caller gave it: `date` or `If-None-Match`, not our own name for it."""
+    key = str(item.get("key", "body"))
+    handler: Any = request.scope.get("route_handler")
+    if handler is None or item.get("source") == "body":
+        return key
+    parameter = handler.parsed_fn_signature.parameters.get(key)
+    told_as = None if parameter is None else parameter.kwarg_definition
+    return told_as.name or key if isinstance(told_as, ParameterKwarg) else key
 
 
 def of_too_deep(_: Request[Any, Any, Any], __: RecursionError) -> Response[bytes]:

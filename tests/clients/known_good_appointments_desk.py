@@ -154,6 +154,11 @@ def _(everybody: Everybody) -> Good:
     return Good(body={"code": code, "use_id": str(uuid4())}, token=a_clerk(everybody))
 
 
+@good("searchDeskSlots", DEPARTMENT)
+def _(everybody: Everybody) -> Good:
+    return Good(query=SERVICE, token=a_clerk(everybody))
+
+
 @good("bookAtDesk", DEPARTMENT)
 def _(everybody: Everybody) -> Good:
     person = everybody.city.cast.residents[next(_people)]

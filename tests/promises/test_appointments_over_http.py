@@ -32,9 +32,10 @@ async def wire(appointments: Appointments) -> Wire:
     return Wire(appointments)
 
 
-async def test_a_resident_finds_books_moves_and_cancels(db, resident):
+async def test_a_resident_finds_books_moves_and_cancels(db, appointments, resident):
     slot, later = await a_slot(db, places=1), await a_slot(db, starts_at=NEXT_DAY)
     service = str(await a_service(db))
+    await appointments.catalogues.refresh()
     found = (await resident.get("/slots", params={"service_id": service, "district": "310104"})).json()
     assert [(one["slot_id"], one["free"]) for one in found["slots"]] == [(str(slot), 1), (str(later), 3)]
     assert found["slots"][0]["starts_at"] == "2026-03-05T10:00:00+08:00"
@@ -80,8 +81,9 @@ async def test_a_refusal_says_why_in_a_problem_document(db, resident):
     assert refused.json()["booking_id"] == first["booking_id"]
 
 
-async def test_only_a_real_name_checked_resident_books(db, wire):
+async def test_only_a_real_name_checked_resident_books(db, appointments, wire):
     slot = await a_slot(db)
+    await appointments.catalogues.refresh()
     async with wire.resident(None) as client:
         assert (await client.put(f"/bookings/{uuid4()}", json={"slot_id": str(slot)})).status_code == 403
         assert (await client.get("/slots", params={"service_id": str(await a_service(db))})).status_code == 200
@@ -149,8 +151,10 @@ async def test_lists_go_on_where_they_stopped(db, resident, desk):
         "/bookings?limit=-1",
     ],
 )
-async def test_malformed_questions_are_refused_as_such(resident, path):
-    answer = await resident.get(path.replace("{service}", str(uuid4())))
+async def test_malformed_questions_are_refused_as_such(db, appointments, resident, path):
+    service = await a_service(db)
+    await appointments.catalogues.refresh()
+    answer = await resident.get(path.replace("{service}", str(service)))
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
 
@@ -160,6 +164,17 @@ async def test_malformed_bookings_are_refused_as_such(resident, body):
     headers = {"content-type": "application/json"}
     assert (await resident.put(f"/bookings/{uuid4()}", content=body, headers=headers)).status_code == 400
     assert (await resident.post(f"/bookings/{uuid4()}/reschedule", content=body, headers=headers)).status_code == 400
+
+
+async def test_hours_of_a_service_that_is_none_are_not_found(resident):
+    answer = await resident.get("/slots", params={"service_id": str(uuid4())})
+    assert (answer.status_code, answer.json()["code"]) == (404, "appointments.service_not_found")
+
+
+async def test_what_is_malformed_is_named_as_the_caller_wrote_it(desk):
+    for path, name in (("/desk/bookings?date=2026-13-01", "date"), ("/ratings?from=x&to=2026-03-01", "from")):
+        answer = await desk.get(path)
+        assert (answer.status_code, answer.json()["detail"].split(":")[0]) == (400, name)
 
 
 async def test_staff_check_in_who_is_booked_today(db, resident, desk, clock):

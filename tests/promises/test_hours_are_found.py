@@ -267,6 +267,7 @@ async def test_hours_are_found_over_http_as_they_are_described(db, appointments,
 )  # fmt: skip
 async def test_questions_that_make_no_sense_are_refused_as_such(db, appointments, query):
     service = await a_service(db)
+    await appointments.catalogues.refresh()
     async with Wire(appointments).resident(None) as client:
         assert (await client.get(f"/slots?service_id={service}&{query}")).status_code == 400
 
@@ -274,6 +275,7 @@ async def test_questions_that_make_no_sense_are_refused_as_such(db, appointments
 @pytest.mark.parametrize("query", ["near=91,0", "near=0,181", "sort=distance", "within_m=5"])
 async def test_a_distance_from_nowhere_is_refused_as_such(db, appointments, query):
     service = await a_service(db)
+    await appointments.catalogues.refresh()
     async with Wire(appointments).resident(None) as client:
         answer = await client.get(f"/slots?service_id={service}&{query}")
         assert (answer.status_code, answer.json()["code"]) == (422, "appointments.near_unusable")

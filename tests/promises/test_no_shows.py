@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from appointments.absence.model import STRIKES_MAX
+from appointments.absence.model import REASON_MAX, STRIKES_MAX
 from appointments.absence.queries import select_suspended
 from appointments.absence.striking import waive_for_late_arrival
 from appointments.desk.checking_in import check_in
@@ -193,6 +193,19 @@ async def test_an_appeal_is_made_once_sealed_and_counts_until_it_is_decided(db, 
     assert appeal["reason"] == REASON
     assert str(person) not in str(appeal)
     assert str(booking_id) not in str(appeal)
+
+
+async def test_an_appeal_is_said_in_as_many_lines_as_it_takes_and_in_no_other_way_than_it_reads(
+    db, appointments, clock, supervisor
+):
+    person = a_person()
+    [booking_id] = await misses(db, appointments, clock, person)
+    async with Wire(appointments).resident(person) as resident:
+        path = f"/strikes/{booking_id}/appeal"
+        for wrong in ("", "\u202e", "一\r\n二", "字" * (REASON_MAX + 1)):
+            assert (await resident.post(path, json={"reason": wrong})).status_code == 400
+        assert (await resident.post(path, json={"reason": "地铁停运。\n有公告为证。"})).status_code == 200
+    assert (await the_appeal(supervisor))["reason"] == "地铁停运。\n有公告为证。"
 
 
 async def test_a_waived_strike_ends_the_pause_it_led_to_in_the_same_moment(db, appointments, clock, supervisor):

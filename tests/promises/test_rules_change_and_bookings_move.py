@@ -297,6 +297,28 @@ async def test_people_who_cancel_and_move_themselves_meanwhile_are_left_to_what_
     assert await disagreements(db) == []
 
 
+async def test_an_hour_that_was_just_found_full_is_booked_at_once_when_it_is_opened_again(
+    db, appointments, clock, desk
+):
+    slot = await slot_at(db, TUESDAY_NINE)
+    await booked(appointments, slot, 2)
+    with pytest.raises(SlotFull):
+        await booked(appointments, slot)
+    await put(db, desk, places=3)
+    assert (await apply(db, clock, appointments, desk, KEEP)).fitted > 0
+    assert await booked(appointments, slot)
+
+
+async def test_a_trip_that_was_just_found_full_is_booked_at_once_when_it_is_given_more_seats(db, appointments, clock):
+    trip = await deciding.read_slot(db, await a_slot(db, places=1))
+    await booked(appointments, trip.slot_id)
+    with pytest.raises(SlotFull):
+        await booked(appointments, trip.slot_id)
+    wider = replace(trip, places=2)
+    await deciding.give_slot(db, clock, appointments.mover, wider, actor="department:1")
+    assert await booked(appointments, trip.slot_id)
+
+
 async def test_the_same_slot_changed_twice_at_once_has_the_places_of_one_change(db, appointments, clock, desk):
     slot = await deciding.read_slot(db, await slot_at(db, TUESDAY_NINE))
     await asyncio.gather(

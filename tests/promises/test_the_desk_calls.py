@@ -7,6 +7,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from appointments.desk.errors import CounterClosed
 from appointments.desk.hall.model import Act, TicketLane, TicketStage
 from appointments.errors import (
     AtAnotherCounter,
@@ -264,6 +265,18 @@ async def test_what_a_clerk_has_not_seen_is_not_changed(hall: Hall):
         await hall.do(clerk, called, Act.LEAVE)
     possible = ["recall", "start", "finish", "miss", "put_back", "transfer"]
     assert refused.value.members == {"stage": "called", "possible": possible}
+
+
+async def test_a_number_sent_to_a_counter_that_is_closed_is_told_apart_from_one_that_is_not_there(hall: Hall):
+    await hall.walk_in()
+    clerk, other = hall.clerk(), hall.clerk()
+    await hall.counter(other, 2)
+    await hall.appointments.desks.close_counter(other, hall.office_id, 2)
+    _, ticket = await hall.call(clerk, await hall.counter(clerk))
+    with pytest.raises(CounterClosed):
+        await hall.do(clerk, ticket, Act.TRANSFER, for_counter=2)
+    with pytest.raises(CounterNotFound):
+        await hall.do(clerk, ticket, Act.TRANSFER, for_counter=3)
 
 
 async def test_of_two_who_end_a_number_at_once_one_does(hall: Hall):

@@ -208,6 +208,28 @@ async def test_a_clerk_books_for_who_stands_at_the_desk(hall: Hall, person: Pers
     assert [row for row in await disagreements(hall.db) if "confirmation" not in row[0]] == []
 
 
+async def test_a_clerk_finds_the_hours_of_their_own_office_to_book(hall: Hall, person: PersonId, clock: StoppedClock):
+    here = await a_slot(hall.db, places=1)
+    later = await a_slot(hall.db, starts_at=THURSDAY_TEN + timedelta(days=1))
+    await a_slot(hall.db, office="pudong", district="310115")
+    await hall.appointments.catalogues.refresh()
+    service = {"service_id": str(hall.passport)}
+    async with Wire(hall.appointments).signed_in(Audience.DEPARTMENT, hall.clerk()) as desk:
+        found = (await desk.get("/desk/slots", params=service)).json()["slots"]
+        assert [(one["slot_id"], one["free"]) for one in found] == [(str(here), 1), (str(later), 3)]
+        first = (await desk.get("/desk/slots", params=service | {"limit": 1})).json()
+        rest = (await desk.get("/desk/slots", params=service | {"cursor": first["next"]})).json()
+        assert first["slots"] + rest["slots"] == found
+        asked = {"booking_id": str(uuid4()), "slot_id": found[0]["slot_id"], "id_number": "110101199003070935"}
+        assert (await desk.post("/desk/bookings", json=asked | {"name": "林间"})).status_code == 201
+        free = (await desk.get("/desk/slots", params=service | {"only_free": "true"})).json()["slots"]
+        assert [one["slot_id"] for one in free] == [str(later)]
+        unknown = await desk.get("/desk/slots", params={"service_id": str(uuid4())})
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "appointments.service_not_found")
+    async with Wire(hall.appointments).staff(None) as nobody:
+        assert (await nobody.get("/desk/slots", params=service)).json()["code"] == "appointments.no_office"
+
+
 async def test_a_visit_from_check_in_to_done_over_http(hall: Hall, person: PersonId, clock: StoppedClock):
     booking = await book(hall, person)
     at(clock, THURSDAY_TEN - timedelta(minutes=5))

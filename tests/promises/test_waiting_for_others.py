@@ -44,7 +44,7 @@ async def test_an_agent_waits_and_takes_what_is_offered_to_the_holder(db, appoin
         assert code(await acting.post(f"{path}/accept", json={})) == (404, "appointments.waiting_not_found")
         taken = await acting.post(f"{path}/accept", json=params)
         assert (taken.status_code, taken.json()["mandate_id"]) == (200, mandate)
-        assert code(await acting.delete(path, params=params)) == (409, "appointments.waiting_ended")
+        assert code(await acting.delete(path, params=params)) == (409, "appointments.waiting_taken")
     row = await db.fetchrow("SELECT person_id, agent_id, channel FROM appointments.booking WHERE stage = 'booked'")
     assert tuple(row) == (holder.person_id, agent.person_id, "waiting_list")
     assert await disagreements(db, now=clock.now()) == []

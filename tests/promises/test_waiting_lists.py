@@ -14,9 +14,9 @@ from appointments.waiting.errors import (
     AlreadyWaiting,
     NothingOffered,
     TooManyWaits,
-    WaitingEnded,
     WaitingIdTaken,
     WaitingNotFound,
+    WaitingTaken,
 )
 from appointments.waiting.model import (
     OFFER_MINUTES,
@@ -250,9 +250,17 @@ async def test_whoever_took_their_place_can_no_longer_leave_the_line(db, appoint
     person = await waits(appointments, clock)
     await appointments.cancel(holder, booking)
     wait = await the_wait(appointments, person)
-    await appointments.taking.take(person, wait.waiting_id, Particulars())
-    with pytest.raises(WaitingEnded):
+    taken = await appointments.taking.take(person, wait.waiting_id, Particulars())
+    with pytest.raises(WaitingTaken) as refused:
         await appointments.joining.leave(person, wait.waiting_id)
+    assert refused.value.members == {"booking_id": str(taken.booking_id)}
+
+
+async def test_whoever_wishes_for_days_that_are_over_is_told_just_that(db, appointments, clock):
+    await a_full_slot(db, appointments)
+    wish = a_wish(first_day=date(2026, 2, 20), last_day=date(2026, 3, 1))
+    with pytest.raises(DaysOutOfRange, match="days are over"):
+        await appointments.joining.join(a_person(), WaitingId(uuid4()), wish)
 
 
 @pytest.mark.parametrize(

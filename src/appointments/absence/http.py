@@ -12,6 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
 
+from appointments import moments
 from appointments.absence.appealing import LIMIT_MAX, Appeal, Standing
 from appointments.absence.errors import AppealDecided, AppealNotFound, AppealTwice, StrikeNotFound
 from appointments.absence.model import REASON_MAX, STRIKE_DAYS, STRIKES_MAX, Strike, Strikes, Verdict
@@ -25,15 +26,15 @@ from kernel.audience import Handlers
 from kernel.clock import in_shanghai
 from kernel.errors import MalformedRequest, RealNameNeeded, RoleMissing
 from kernel.ids import BookingId
-from kernel.plain_text import ONE_LINE
+from kernel.plain_text import SEVERAL_LINES
 from kernel.principal import Audience, Citizen, Staff
 from kernel.problems import refuses
 
 
 class AppealRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """Why this strike should not count."""
+    """Why this strike should not count, in as many lines as it takes."""
 
-    reason: Annotated[str, Meta(min_length=1, max_length=REASON_MAX, pattern=ONE_LINE)]
+    reason: Annotated[str, Meta(min_length=1, max_length=REASON_MAX, pattern=SEVERAL_LINES)]
 
 
 class Decision(msgspec.Struct, forbid_unknown_fields=True):
@@ -63,8 +64,8 @@ class StrikeView(msgspec.Struct):
             starts_at=in_shanghai(booking.starts_at),
             office=OfficeView.of(catalogue.offices[strike.office_id]),
             service=ServiceView.of(catalogue.services[strike.service_id]),
-            appealed_at=in_shanghai(strike.appealed_at) if strike.appealed_at else None,
-            decided_at=in_shanghai(strike.decided_at) if strike.decided_at else None,
+            appealed_at=moments.shown(strike.appealed_at),
+            decided_at=moments.shown(strike.decided_at),
         )
 
 
@@ -113,7 +114,7 @@ class AppealView(msgspec.Struct):
             struck_at=in_shanghai(strike.struck_at),
             appealed_at=in_shanghai(strike.appealed_at),
             reason=appeal.reason,
-            decided_at=in_shanghai(strike.decided_at) if strike.decided_at else None,
+            decided_at=moments.shown(strike.decided_at),
         )
 
 

@@ -13,13 +13,14 @@ from msgspec import Meta
 from appointments.after.errors import NotHere, NotServed, RatingClosed, RatingNotFound, ResultNotFound, ResultTold
 from appointments.after.noting import NOTE_MAX, Outcome, Result
 from appointments.after.rating import COMMENT_MAX, STARS_MAX, Comment, Rating, Report, ServiceRatings
+from appointments.desk.offices import office_of
 from appointments.errors import BookingNotFound, DaysOutOfRange, NoOffice, NotExpected, SeveralExpected
 from appointments.model import Catalogue
 from appointments.parts import Appointments
 from kernel.audience import Handlers
 from kernel.clock import in_shanghai
 from kernel.errors import MalformedRequest, RealNameNeeded, RoleMissing
-from kernel.ids import BookingId, OfficeId
+from kernel.ids import BookingId
 from kernel.plain_text import ONE_LINE_OR_NONE
 from kernel.principal import Audience, Citizen, Staff
 from kernel.problems import refuses
@@ -129,7 +130,7 @@ async def note_result(
     """Tell who came what their visit came to; the visit is over with that. Telling the same again answers the same."""
     day = data.day or in_shanghai(appointments.clock.now()).date()
     result = await appointments.results.note(
-        staff.staff_id, _office_of(staff), BookingId(booking_id), day, data.outcome, data.note
+        staff.staff_id, office_of(staff), BookingId(booking_id), day, data.outcome, data.note
     )
     return ResultView.of(result)
 
@@ -151,9 +152,9 @@ async def list_ratings(
     """Averages of each service, and what was written, without who wrote it."""
     last = last_day or in_shanghai(appointments.clock.now()).date()
     first = first_day or date.fromordinal(max(last.toordinal() - REPORT_DAYS + 1, 1))
-    report = await appointments.ratings.report(_office_of(staff), first, last)
+    report = await appointments.ratings.report(office_of(staff), first, last)
     for rated in report.services:
-        await appointments.catalogues.knowing(_office_of(staff), rated.service_id)
+        await appointments.catalogues.knowing(office_of(staff), rated.service_id)
     return RatingsView.of(first, last, report, appointments.catalogues.current)
 
 
@@ -198,13 +199,6 @@ async def read_rating(
 ) -> RatingView:
     """My stars and my comment, and until when I can change them."""
     return RatingView.of(await appointments.ratings.read(citizen.person_id, BookingId(booking_id)))
-
-
-def _office_of(staff: Staff) -> OfficeId:
-    """Raises NoOffice."""
-    if staff.office_id is None:
-        raise NoOffice
-    return staff.office_id
 
 
 _RESIDENTS: Final = (read_result, rate_visit, read_rating)

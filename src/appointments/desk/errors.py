@@ -9,6 +9,12 @@ class BookedHere(Conflict):
     code = "appointments.booked_here"
 
 
+class CounterClosed(Conflict):
+    """Nobody sits at this counter now: name one that is open, or leave `counter` out, and any that serves it calls."""
+
+    code = "appointments.counter_closed"
+
+
 class TransferNowhere(Unprocessable):
     """A transfer says where to: a service, a counter, or both. Putting a number back leaves it where it was."""
 

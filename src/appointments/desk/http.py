@@ -9,7 +9,9 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
+from msgspec.structs import replace
 
+from appointments import moments
 from appointments.answering import ANSWERS_MAX, Told
 from appointments.asking import AnswerValue, Ground
 from appointments.desk import overseeing
@@ -37,6 +39,7 @@ from appointments.errors import (
     NotReleased,
     PhoneNotUnderstood,
     ReasonNeeded,
+    ServiceNotFound,
     SeveralExpected,
     SlotFull,
     SlotNotFound,
@@ -47,13 +50,15 @@ from appointments.errors import (
     TooManyLooks,
 )
 from appointments.http_bookings import AnswerText, Code, Reason
-from appointments.model import Booking, Catalogue, Channel, Lane, Stage
+from appointments.model import Booking, Catalogue, Channel, DayPart, Lane, Stage
+from appointments.offices import searching
+from appointments.offices.views import SlotsView
 from appointments.paging import CURSOR_MAX, Position, position_of
 from appointments.parts import Appointments
 from kernel.audience import Handlers, merged
 from kernel.clock import in_shanghai
 from kernel.errors import MalformedRequest, PartAway, RoleMissing
-from kernel.ids import BookingId
+from kernel.ids import BookingId, ServiceId
 from kernel.plain_text import ONE_LINE
 from kernel.principal import Audience, Staff
 from kernel.problems import refuses
@@ -93,7 +98,7 @@ class DeskBookingView(msgspec.Struct):
             service_en=service.name_en,
             starts_at=in_shanghai(booking.starts_at),
             ends_at=in_shanghai(booking.ends_at),
-            checked_in_at=in_shanghai(booking.checked_in_at) if booking.checked_in_at else None,
+            checked_in_at=moments.shown(booking.checked_in_at),
         )
 
 
@@ -203,7 +208,7 @@ async def read_desk_queue(staff: NamedDependency[Staff], appointments: NamedDepe
     )
 
 
-_CHECK_IN = refuses(MalformedRequest, RoleMissing, NoOffice, NotExpected, SeveralExpected, TimesOverlap)
+_CHECK_IN = (MalformedRequest, RoleMissing, NoOffice, NotExpected, SeveralExpected, TimesOverlap)
 
 
 @post(
@@ -211,7 +216,7 @@ _CHECK_IN = refuses(MalformedRequest, RoleMissing, NoOffice, NotExpected, Severa
     operation_id="checkInAtDesk",
     summary="Somebody who is booked has come",
     status_code=200,
-    responses=_CHECK_IN,
+    responses=refuses(*_CHECK_IN),
 )
 async def check_in_at_desk(
     booking_id: FromPath[UUID], staff: NamedDependency[Staff], appointments: NamedDependency[Appointments]
@@ -222,7 +227,7 @@ async def check_in_at_desk(
 
 
 @post("/desk/check-ins/code", operation_id="checkInByCode", summary="Somebody shows their code", status_code=200,
-      responses=_CHECK_IN | refuses(CodeNotGood, CodesNotRead, PartAway))  # fmt: skip
+      responses=refuses(*_CHECK_IN, CodeNotGood, CodesNotRead, PartAway))  # fmt: skip
 async def check_in_by_code(
     data: JSONBody[CodeRead], staff: NamedDependency[Staff], appointments: NamedDependency[Appointments]
 ) -> CheckedInView:
@@ -232,13 +237,46 @@ async def check_in_by_code(
 
 
 @post("/desk/check-ins/phone", operation_id="checkInByPhone", summary="Somebody says their phone number",
-      status_code=200, responses=_CHECK_IN | refuses(PhoneNotUnderstood, TooManyLooks))  # fmt: skip
+      status_code=200, responses=refuses(*_CHECK_IN, PhoneNotUnderstood, TooManyLooks))  # fmt: skip
 async def check_in_by_phone(
     data: JSONBody[PhoneSaid], staff: NamedDependency[Staff], appointments: NamedDependency[Appointments]
 ) -> CheckedInView:
     """Whoever is not expected here today is answered the same, known or not. Each look is recorded."""
     booking = await appointments.desks.check_in_by_phone(staff, office_of(staff), data.phone)
     return await _checked_in(appointments, booking)
+
+
+@get("/desk/slots", operation_id="searchDeskSlots", summary="Hours of a service at my office",
+     responses=refuses(MalformedRequest, CursorUnknown, RoleMissing, NoOffice, ServiceNotFound,
+                       DaysOutOfRange))  # fmt: skip
+async def search_desk_slots(
+    staff: NamedDependency[Staff],
+    appointments: NamedDependency[Appointments],
+    service_id: Annotated[UUID, QueryParameter()],
+    first_day: Annotated[
+        date | None, QueryParameter(name="from", description="A day in Shanghai; today if left out.")
+    ] = None,
+    last_day: Annotated[
+        date | None, QueryParameter(name="to", description="The last day; two weeks after if left out.")
+    ] = None,
+    day_part: Annotated[
+        DayPart | None, QueryParameter(description="0 before 12:00, 1 before 18:00, 2 later; any if left out.")
+    ] = None,
+    lane: Annotated[Lane | None, QueryParameter(description="办理方式; every lane if left out.")] = None,
+    only_free: Annotated[bool, QueryParameter(description="Leave out what is sold out.")] = False,
+    cursor: Annotated[
+        str | None, QueryParameter(max_length=CURSOR_MAX, description="`next` of the page before.")
+    ] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=searching.LIMIT_MAX)] = 50,
+) -> SlotsView:
+    """For `bookAtDesk`: what residents find of my office (`searchSlots`), earliest first."""
+    wish = searching.wish_of(
+        appointments.catalogues.current, ServiceId(service_id), first_day, last_day, now=appointments.clock.now()
+    )
+    wish = replace(wish, office_id=office_of(staff), day_part=day_part, lane=lane, only_free=only_free)
+    return SlotsView.of(await searching.search(
+        appointments.db, appointments.clock, appointments.catalogues.current, wish, cursor, limit
+    ))  # fmt: skip
 
 
 @post("/desk/bookings", operation_id="bookAtDesk", summary="Book for somebody at the desk", status_code=201,
@@ -301,8 +339,8 @@ async def _checked_in(appointments: Appointments, booking: Booking) -> CheckedIn
 HANDLERS: Handlers = merged(
     {
         Audience.DEPARTMENT: (
-            list_desk_bookings, read_desk_queue, check_in_at_desk, check_in_by_code, check_in_by_phone, book_at_desk,
-            read_what_was_told, read_desk_report,
+            list_desk_bookings, read_desk_queue, check_in_at_desk, check_in_by_code, check_in_by_phone,
+            search_desk_slots, book_at_desk, read_what_was_told, read_desk_report,
         )
     },
     hall.HANDLERS,

@@ -10,19 +10,18 @@ from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, QueryParameter
+from msgspec.structs import replace
 
-from appointments.errors import CursorUnknown, DaysOutOfRange
+from appointments.errors import CursorUnknown, DaysOutOfRange, ServiceNotFound
 from appointments.model import DayPart, Lane
 from appointments.offices import searching
 from appointments.offices.errors import NearUnusable
 from appointments.offices.measuring import METRES_MAX, Point
-from appointments.offices.offering import DAYS_AHEAD
-from appointments.offices.searching import Order, Wish, search
+from appointments.offices.searching import Order, search, wish_of
 from appointments.offices.views import OfficesView, ServicesView, SlotsView
 from appointments.paging import CURSOR_MAX
 from appointments.parts import Appointments
 from kernel.audience import OPEN, Handlers
-from kernel.clock import in_shanghai
 from kernel.errors import MalformedRequest
 from kernel.ids import OfficeId, ServiceId
 from kernel.principal import Audience, Resident
@@ -79,7 +78,7 @@ async def list_services(appointments: NamedDependency[Appointments], known: Know
     "/slots",
     operation_id="searchSlots",
     summary="Hours of a service, and how many places are free",
-    responses=refuses(MalformedRequest, CursorUnknown, DaysOutOfRange, NearUnusable),
+    responses=refuses(MalformedRequest, CursorUnknown, ServiceNotFound, DaysOutOfRange, NearUnusable),
 )
 async def search_slots(
     resident: NamedDependency[Resident],
@@ -114,11 +113,10 @@ async def search_slots(
     """Slots that have not begun, those sold out with `free` 0: earliest first, or the nearest office's first. Days are
     Shanghai's."""
     del resident  # whoever is signed in may look
-    first = first_day or in_shanghai(appointments.clock.now()).date()
-    wish = Wish(
-        service_id=ServiceId(service_id),
-        first_day=first,
-        last_day=last_day or searching.days_after(first, DAYS_AHEAD),
+    catalogue = appointments.catalogues.current
+    wish = wish_of(catalogue, ServiceId(service_id), first_day, last_day, now=appointments.clock.now())
+    wish = replace(
+        wish,
         district=district,
         office_id=None if office_id is None else OfficeId(office_id),
         day_part=day_part,
@@ -130,10 +128,7 @@ async def search_slots(
     order = (Order.TIME if wish.near is None else Order.DISTANCE) if sort is None else Order(sort)
     if wish.near is None and (order is Order.DISTANCE or within_m is not None):
         raise NearUnusable("by distance from where? `near` is missing")
-    found = await search(
-        appointments.db, appointments.clock, appointments.catalogues.current, wish, cursor, limit, order
-    )
-    return SlotsView.of(found)
+    return SlotsView.of(await search(appointments.db, appointments.clock, catalogue, wish, cursor, limit, order))
 
 
 def _point(near: str | None) -> Point | None:

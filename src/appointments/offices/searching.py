@@ -12,10 +12,11 @@ from uuid import UUID
 
 import msgspec
 
-from appointments.errors import DaysOutOfRange
+from appointments.errors import DaysOutOfRange, ServiceNotFound
 from appointments.model import Catalogue, DayPart, Lane, Office, ServiceSort, Slot, day_bounds
 from appointments.offices import queries
 from appointments.offices.measuring import Away, Point, nearest_first
+from appointments.offices.offering import DAYS_AHEAD
 from appointments.paging import NearPosition, Position, near_position_of, position_of
 from kernel.clock import SHANGHAI, Clock, in_shanghai
 from kernel.db import Connection, Database
@@ -238,6 +239,16 @@ def _spans(wish: Wish, first: datetime, until: datetime) -> Iterator[Span]:
         if start < end:
             yield start, end
         day += timedelta(days=1)
+
+
+def wish_of(
+    catalogue: Catalogue, service_id: ServiceId, first_day: date | None, last_day: date | None, *, now: datetime
+) -> Wish:
+    """Any hour of a service: from today and for DAYS_AHEAD on where nobody says. Raises ServiceNotFound."""
+    if service_id not in catalogue.services:
+        raise ServiceNotFound
+    first = first_day or in_shanghai(now).date()
+    return Wish(service_id=service_id, first_day=first, last_day=last_day or days_after(first, DAYS_AHEAD))
 
 
 def days_after(day: date, days: int) -> date:

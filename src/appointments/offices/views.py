@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from appointments import moments
 from appointments.model import (
     Catalogue,
     DayPart,
@@ -202,8 +203,7 @@ class SlotView(msgspec.Struct):
         return cls(
             slot.slot_id, slot.office_id, slot.service_id, slot.district,
             in_shanghai(slot.starts_at), in_shanghai(slot.ends_at), slot.places, offer.free,
-            slot.lane, slot.day_part, in_shanghai(slot.opens_at) if slot.opens_at else None,
-            in_shanghai(slot.closes_at) if slot.closes_at else None,
+            slot.lane, slot.day_part, moments.shown(slot.opens_at), moments.shown(slot.closes_at),
             slot.is_gated, slot.ref, slot.detail, offer.distance_m,
         )  # fmt: skip
 

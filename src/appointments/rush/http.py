@@ -19,7 +19,7 @@ from appointments.rush.streaming import STREAM_SECONDS_MAX, Said
 from appointments.rush.views import PlaceView, ReleasesView, ReleaseView
 from kernel.audience import Handlers
 from kernel.errors import MalformedRequest, PartAway, RealNameNeeded
-from kernel.ids import PersonId, ServiceId
+from kernel.ids import ServiceId
 from kernel.principal import Audience, Citizen, Resident
 from kernel.problems import refuses
 
@@ -92,7 +92,7 @@ async def join_line(
 
     Before the release everybody comes into the pool, which is shuffled at the release; afterwards behind it.
     """
-    person_id = await _whose(appointments, citizen, mandate_id)
+    person_id = await appointments.whose(citizen.person_id, mandate_id)
     client = request.scope.get("client")
     place = await appointments.gate.join(
         ReleaseId(release_id), person_id, address=client[0] if client else None, ticket=ticket
@@ -113,7 +113,7 @@ async def read_place_in_line(
     mandate_id: OnBehalf = None,
 ) -> PlaceView:
     """The place in line, and the admission once it has come. Ask again after `poll_after_seconds`, not sooner."""
-    person_id = await _whose(appointments, citizen, mandate_id)
+    person_id = await appointments.whose(citizen.person_id, mandate_id)
     return PlaceView.of(await appointments.gate.read(ReleaseId(release_id), person_id))
 
 
@@ -131,7 +131,7 @@ async def leave_line(
     mandate_id: OnBehalf = None,
 ) -> None:
     """Give the place in line up, or the admission: whoever is next moves up. Doing it twice is doing it once."""
-    person_id = await _whose(appointments, citizen, mandate_id)
+    person_id = await appointments.whose(citizen.person_id, mandate_id)
     await appointments.gate.leave(ReleaseId(release_id), person_id)
 
 
@@ -153,7 +153,7 @@ async def follow_place_in_line(
     last_event_id: Annotated[str | None, HeaderParameter(name="Last-Event-ID", max_length=64)] = None,
 ) -> Response[str]:
     """Server-Sent Events named `place`, each with what asking for the place answers. Asking always works, too."""
-    person_id, gate = await _whose(appointments, citizen, mandate_id), appointments.gate
+    person_id, gate = await appointments.whose(citizen.person_id, mandate_id), appointments.gate
     if gate.streams.is_full:
         raise TooManyStreams(retry_after_seconds=STREAM_SECONDS_MAX // 10)
     await gate.read(ReleaseId(release_id), person_id)  # a refusal is said as one, before anything is sent
@@ -171,13 +171,6 @@ async def follow_place_in_line(
         told, media_type=EVENT_STREAM, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
     return cast("Response[str]", streamed)
-
-
-async def _whose(appointments: Appointments, citizen: Citizen, mandate_id: UUID | None) -> PersonId:
-    """Whose place it is: the holder's, under a mandate, who has the one place however many act for them."""
-    if mandate_id is None:
-        return citizen.person_id
-    return await appointments.holder_of(citizen.person_id, mandate_id)
 
 
 _RESIDENTS = (list_releases, join_line, read_place_in_line, leave_line)

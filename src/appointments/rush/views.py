@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from appointments import moments
 from appointments.rush.model import Place, Release, State
 from kernel.clock import in_shanghai
 
@@ -83,6 +84,6 @@ class PlaceView(msgspec.Struct):
             place.wait_seconds,
             place.poll_after_seconds,
             place.admission,
-            None if place.expires_at is None else in_shanghai(place.expires_at),
+            moments.shown(place.expires_at),
             place.ticket,
         )

@@ -28,9 +28,15 @@ class TooManyWaits(Conflict):
 
 
 class WaitingEnded(Conflict):
-    """This wait has ended: it was left, or it lapsed."""
+    """This wait has lapsed: its days are over, or too many offers were let pass."""
 
     code = "appointments.waiting_ended"
+
+
+class WaitingTaken(Conflict):
+    """The place that was waited for is taken, which ended the wait: cancel `booking_id` to give it back."""
+
+    code = "appointments.waiting_taken"
 
 
 class NothingOffered(Conflict):

@@ -12,6 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
+from appointments import moments
 from appointments.answering import ANSWERS_MAX
 from appointments.asking import Ground, Particulars
 from appointments.errors import (
@@ -33,7 +34,7 @@ from appointments.errors import (
     TooManyChanges,
 )
 from appointments.http_bookings import AnswerText, Code, ForSomebody, Reason
-from appointments.model import DayPart, Lane
+from appointments.model import Catalogue, DayPart, Lane
 from appointments.parts import Appointments
 from appointments.views import BookingView
 from appointments.waiting.errors import (
@@ -43,13 +44,14 @@ from appointments.waiting.errors import (
     WaitingEnded,
     WaitingIdTaken,
     WaitingNotFound,
+    WaitingTaken,
 )
 from appointments.waiting.joining import InLine
 from appointments.waiting.model import AHEAD_MAX, OFFERS_MAX, Waiting, WaitingId, Waits, Wish
 from kernel.audience import Handlers
 from kernel.clock import in_shanghai
 from kernel.errors import MalformedRequest, PartAway, RealNameNeeded
-from kernel.ids import OfficeId, PersonId, ServiceId
+from kernel.ids import OfficeId, ServiceId
 from kernel.principal import Audience, Citizen
 from kernel.problems import refuses
 
@@ -126,7 +128,7 @@ class WaitingView(msgspec.Struct):
     @classmethod
     def of(cls, waiting: Waiting, ahead: int | None) -> "WaitingView":
         wish, offered = waiting.wish, waiting.offered
-        until = None if waiting.offered_until is None else in_shanghai(waiting.offered_until)
+        until = moments.shown(waiting.offered_until)
         return cls(
             waiting_id=waiting.waiting_id,
             service_id=wish.service_id,
@@ -173,7 +175,9 @@ async def join_waiting_list(
 
     The id is yours to choose: asked again with the same wish, the answer is the same wait.
     """
-    person_id = await _whose(appointments, citizen, data.mandate_id, data.service_id)
+    if data.mandate_id is not None:
+        _refuse_for_others(appointments.catalogues.current, ServiceId(data.service_id))
+    person_id = await appointments.whose(citizen.person_id, data.mandate_id)
     found = await appointments.joining.join(person_id, WaitingId(waiting_id), data.wish)
     return _view(found)
 
@@ -188,7 +192,7 @@ async def list_waiting(
     citizen: NamedDependency[Citizen], appointments: NamedDependency[Appointments], mandate_id: ForSomebody = None
 ) -> WaitsView:
     """My waits: how far the line is, and what is offered to me."""
-    person_id = await _whose(appointments, citizen, mandate_id)
+    person_id = await appointments.whose(citizen.person_id, mandate_id)
     return WaitsView([_view(one) for one in await appointments.joining.waits_of(person_id)])
 
 
@@ -197,7 +201,9 @@ async def list_waiting(
     operation_id="leaveWaitingList",
     summary="Wait no more",
     status_code=200,
-    responses=refuses(MalformedRequest, RealNameNeeded, MandateRefused, WaitingNotFound, WaitingEnded, PartAway),
+    responses=refuses(
+        MalformedRequest, RealNameNeeded, MandateRefused, WaitingNotFound, WaitingEnded, WaitingTaken, PartAway
+    ),
 )
 async def leave_waiting_list(
     waiting_id: FromPath[UUID],
@@ -206,7 +212,7 @@ async def leave_waiting_list(
     mandate_id: ForSomebody = None,
 ) -> WaitingView:
     """Leave the line. What is offered to me goes to the next in the same moment. Leaving again answers the same."""
-    person_id = await _whose(appointments, citizen, mandate_id)
+    person_id = await appointments.whose(citizen.person_id, mandate_id)
     left = await appointments.joining.leave(person_id, WaitingId(waiting_id))
     return WaitingView.of(left, None)
 
@@ -229,7 +235,7 @@ async def accept_offer(
     appointments: NamedDependency[Appointments],
 ) -> BookingView:
     """Book the place that is kept for me. Taking it again answers the same booking."""
-    person_id = await _whose(appointments, citizen, data.mandate_id)
+    person_id = await appointments.whose(citizen.person_id, data.mandate_id)
     particulars = Particulars(
         answers=data.answers,
         reason=data.reason,
@@ -242,16 +248,11 @@ async def accept_offer(
     return BookingView.of(booking, catalogue)
 
 
-async def _whose(
-    appointments: Appointments, citizen: Citizen, mandate_id: UUID | None, service_id: UUID | None = None
-) -> PersonId:
-    """Who waits: oneself, or the holder of a mandate. Raises NotForOthers, and what `Mandates.holder_of` does."""
-    if mandate_id is None:
-        return citizen.person_id
-    service = appointments.catalogues.current.services.get(ServiceId(service_id)) if service_id else None
+def _refuse_for_others(catalogue: Catalogue, service_id: ServiceId) -> None:
+    """Raises NotForOthers for a service that nobody waits for on another's behalf."""
+    service = catalogue.services.get(service_id)
     if service is not None and not service.is_for_others:
         raise NotForOthers
-    return await appointments.holder_of(citizen.person_id, mandate_id)
 
 
 def _view(found: InLine) -> WaitingView:

@@ -13,7 +13,14 @@ from appointments.offices.catalogue import Catalogues
 from appointments.queries import select_bookings_in_the_way
 from appointments.telling import Telling
 from appointments.waiting import queries
-from appointments.waiting.errors import AlreadyWaiting, TooManyWaits, WaitingEnded, WaitingIdTaken, WaitingNotFound
+from appointments.waiting.errors import (
+    AlreadyWaiting,
+    TooManyWaits,
+    WaitingEnded,
+    WaitingIdTaken,
+    WaitingNotFound,
+    WaitingTaken,
+)
 from appointments.waiting.model import AHEAD_MAX, DAYS_AWAY_MAX, DAYS_MAX, WAITS_MAX, Waiting, WaitingId, Waits, Wish
 from appointments.waiting.passing_on import end_offer
 from kernel.clock import Clock, in_shanghai
@@ -77,7 +84,7 @@ class Joining:
     async def leave(self, person_id: PersonId, waiting_id: WaitingId) -> Waiting:
         """Wait no more; what is offered goes to the next in the same transaction. Leaving twice is leaving once.
 
-        Raises WaitingNotFound, and WaitingEnded for a wait that lapsed or whose place was taken.
+        Raises WaitingNotFound, WaitingTaken for one whose place was taken, WaitingEnded for one that lapsed.
         """
 
         async def attempt() -> Waiting | None:
@@ -97,6 +104,8 @@ class Joining:
                 return seen
 
         left = await changing.until_settled(attempt)
+        if left.stage is Waits.TAKEN:
+            raise WaitingTaken(booking_id=str(left.booking_id))
         if left.stage is not Waits.LEFT:
             raise WaitingEnded
         return left
@@ -109,7 +118,9 @@ class Joining:
             raise OfficeNotFound
         if not 0 <= (wish.last_day - wish.first_day).days < DAYS_MAX:
             raise DaysOutOfRange(f"`last_day` must lie within {DAYS_MAX} days from `first_day`")
-        if not 0 <= (wish.last_day - today).days <= DAYS_AWAY_MAX:
+        if wish.last_day < today:
+            raise DaysOutOfRange("these days are over: `last_day` lies before today")
+        if (wish.last_day - today).days > DAYS_AWAY_MAX:
             raise DaysOutOfRange(f"`last_day` must lie within {DAYS_AWAY_MAX} days from today")
 
     async def _refuse_unless_entitled(self, conn: Connection, fresh: Waiting) -> None:

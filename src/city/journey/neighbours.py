@@ -13,8 +13,8 @@ from gateway.demo.cast import PlayedPerson
 
 TRIED_MAX: Final = 30
 """So many are asked whether they are free, before the city counts as too busy for a journey."""
-_OPEN: Final = ("booked", "checked_in", "waiting", "offered")
-"""Stages of bookings and waits that are not over."""
+_OPEN: Final = ("booked", "checked_in", "waiting", "offered", "called", "serving")
+"""Stages of bookings, waits and queue numbers that are not over."""
 
 
 class Neighbour(msgspec.Struct, frozen=True):
@@ -69,6 +69,7 @@ async def _open(stage: Stage, who: PlayedPerson) -> Neighbour:
 async def _is_free(mini: Caller) -> bool:
     bookings = (await mini.get("/mini/bookings?limit=50")).content["bookings"]
     waits = (await mini.get("/mini/waiting")).content["waits"]
+    tickets = (await mini.get("/mini/tickets")).content["tickets"]
     strikes = (await mini.get("/mini/strikes")).content
-    is_idle = not any(one["stage"] in _OPEN for one in [*bookings, *waits])
+    is_idle = not any(one["stage"] in _OPEN for one in [*bookings, *waits, *tickets])
     return is_idle and not strikes["counted"] and strikes["suspension"] is None

@@ -43,18 +43,13 @@ async def play(url: str, story: Story, *, phone: str | None = None) -> None:
 
     Raises Broken at the first broken promise, CityAway, and CannotStart when nobody has that phone.
     """
-    async with _stage_of(url, story) as stage:
+    async with stage_of(url, story) as stage:
         await play_with(stage, phone)
 
 
-async def play_shared_hours(url: str, story: Story) -> None:
-    """The acts of `share_hours` alone. Raises Broken, CityAway."""
-    async with _stage_of(url, story) as stage:
-        await share_hours(stage, somebody(stage.cast, None))
-
-
 @asynccontextmanager
-async def _stage_of(url: str, story: Story) -> AsyncIterator[Stage]:
+async def stage_of(url: str, story: Story) -> AsyncIterator[Stage]:
+    """The city at `url`, to play acts in. Raises Broken where it is no demo, CityAway."""
     async with open_http() as http:
         city = Caller(http, url, story)
         answer = await city.ask("GET", "/demo/cast", status=None)

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from appointments import moments
 from appointments.desk.hall.estimating import Hall, minutes_of, wait_of_newcomer
 from appointments.desk.hall.looking import look_into
 from appointments.desk.hall.model import AT_A_COUNTER, Ticket, TicketLane, TicketStage
@@ -198,8 +199,7 @@ def board_of(office: Office, catalogue: Catalogue, hall: Hall, last: list[Ticket
 def _counter(number: int, ticket: Ticket | None) -> CounterOnBoard:
     if ticket is None:
         return CounterOnBoard(number, None, None, 0, None)
-    called_at = None if ticket.called_at is None else in_shanghai(ticket.called_at)
-    return CounterOnBoard(number, ticket.label, ticket.stage, ticket.calls, called_at)
+    return CounterOnBoard(number, ticket.label, ticket.stage, ticket.calls, moments.shown(ticket.called_at))
 
 
 def _count(hall: Hall, service_id: ServiceId) -> dict[TicketLane, int]:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from appointments import changing
 from appointments.after.queries import mark_served
+from appointments.desk.errors import CounterClosed
 from appointments.desk.hall import queries
 from appointments.desk.hall.counters import is_busy, locked
 from appointments.desk.hall.estimating import Hall, ahead_of
@@ -131,7 +132,7 @@ class Calling:
         What is at a counter is changed by who sits there, or by the supervisor. A finished visit ends its booking as
         served in the same transaction; a number nobody came for leaves the booking as it is. Whoever is transferred
         keeps their rank and number. Raises TicketNotFound, NotAtCounter, TicketChanged, TicketNotThere,
-        CounterNotFound, ServiceNotHere.
+        CounterNotFound, CounterClosed, ServiceNotHere.
         """
         catalogue = await self._catalogues.knowing_office(office_id)
 
@@ -174,14 +175,18 @@ class Calling:
         return changed
 
     async def _transferred(self, conn: Connection, ticket: Ticket, change: Change, catalogue: Catalogue) -> Ticket:
-        """The number, to be called for another service or at one counter. Raises ServiceNotHere, CounterNotFound."""
+        """The number, to be called for another service or at one counter. Raises ServiceNotHere, CounterNotFound,
+        CounterClosed."""
         service_id = change.service_id or ticket.service_id
         if not any(one.office_id == ticket.office_id and one.service_id == service_id for one in catalogue.desks):
             raise ServiceNotHere
         if change.for_counter is not None:
             counters = await queries.select_counters(conn, ticket.office_id)
-            if not any(one.number == change.for_counter and one.is_open for one in counters):
+            there = next((one for one in counters if one.number == change.for_counter), None)
+            if there is None:
                 raise CounterNotFound
+            if not there.is_open:
+                raise CounterClosed
         return replace(ticket, service_id=service_id, for_counter=change.for_counter)
 
     async def _record(self, conn: Connection, staff: Staff, act: str, ticket: Ticket, counter: int | None) -> None:

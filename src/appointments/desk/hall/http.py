@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, PathParameter
 from msgspec import Meta
 
-from appointments.desk.errors import BookedHere, TransferNowhere
+from appointments.desk.errors import BookedHere, CounterClosed, TransferNowhere
 from appointments.desk.hall import views
 from appointments.desk.hall.calling import Change
 from appointments.desk.hall.model import COUNTER_NUMBER_MAX, LATER_MINUTES_MAX, Act, Ticket, TicketLane
@@ -205,10 +205,11 @@ async def read_ticket(
     return await _view(appointments, office_id, await appointments.desks.ticket(office_id, ticket_id))
 
 
-_CHANGES = refuses(
+_CHANGING = (
     MalformedRequest, RoleMissing, NoOffice, TicketNotFound, TicketChanged, TicketNotThere, NotAtCounter,
     CounterNotFound,
 )  # fmt: skip
+_CHANGES = refuses(*_CHANGING)
 
 
 @post("/desk/tickets/{ticket_id:uuid}/recall", operation_id="recallTicket", summary="Call a number again",
@@ -273,7 +274,7 @@ async def put_back_ticket(
 
 
 @post("/desk/tickets/{ticket_id:uuid}/transfer", operation_id="transferTicket", summary="Send a number elsewhere",
-      status_code=200, responses=_CHANGES | refuses(ServiceNotHere, TransferNowhere))  # fmt: skip
+      status_code=200, responses=refuses(*_CHANGING, ServiceNotHere, CounterClosed, TransferNowhere))  # fmt: skip
 async def transfer_ticket(
     ticket_id: FromPath[UUID],
     data: JSONBody[TransferRequest],

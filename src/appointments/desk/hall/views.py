@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from appointments import moments
 from appointments.desk.hall.estimating import Hall, ahead_of, minutes_of, wait_of
 from appointments.desk.hall.model import Counter, Ticket, TicketLane, TicketStage
 from appointments.model import Catalogue
@@ -52,9 +53,9 @@ class TicketView(msgspec.Struct):
             counter=ticket.counter,
             for_counter=ticket.for_counter,
             calls=ticket.calls,
-            called_at=_shown(ticket.called_at),
-            served_from=_shown(ticket.served_from),
-            ended_at=_shown(ticket.ended_at),
+            called_at=moments.shown(ticket.called_at),
+            served_from=moments.shown(ticket.served_from),
+            ended_at=moments.shown(ticket.ended_at),
         )
 
 
@@ -82,7 +83,7 @@ class CounterView(msgspec.Struct):
             counter=counter.number,
             is_open=counter.is_open,
             is_mine=counter.staff_id == staff_id,
-            opened_at=_shown(counter.opened_at),
+            opened_at=moments.shown(counter.opened_at),
             service_ids=list(counter.service_ids),
             version=counter.version,
             ticket_id=counter.ticket_id,
@@ -147,7 +148,3 @@ class OwnTicketsView(msgspec.Struct):
     """My numbers of today, in the order they were taken."""
 
     tickets: list[OwnTicketView]
-
-
-def _shown(moment: datetime | None) -> datetime | None:
-    return None if moment is None else in_shanghai(moment)

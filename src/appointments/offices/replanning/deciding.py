@@ -31,6 +31,7 @@ async def apply(
     for batch in offering.batches(plan.changes.appear[:slots_max]):
         appeared += await offering.offer(db, batch)
     settled = await applying.settle(db, clock, plan, slots_max=slots_max)
+    mover.opened(slot.slot_id for slot in (*plan.changes.appear, *plan.changes.fit))
     is_settled = settled.is_done and len(plan.changes.appear) <= slots_max
     applied = replace(settled, appeared=appeared, is_done=is_settled)
     if is_settled:
@@ -74,12 +75,13 @@ async def apply_in_office(
     return done
 
 
-async def give_slot(db: Database, clock: Clock, slot: Slot, *, actor: str) -> Slot:
+async def give_slot(db: Database, clock: Clock, mover: Mover, slot: Slot, *, actor: str) -> Slot:
     """Offer one slot that follows from no rules: a trip, a sitting. Given again, it is as it was given last: more or
     fewer places (never fewer than are booked), other moments, other details; one that was withdrawn comes back."""
     assert not slot.is_planned
     if not await offering.offer(db, [slot]):
         await fitting.fit(db, clock, slot)
+    mover.opened([slot.slot_id])
     await _note(db, clock, "give_slot", slot.slot_id, actor, places=slot.places)
     return await read_slot(db, slot.slot_id)
 

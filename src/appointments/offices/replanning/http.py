@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec.structs import replace
 
+from appointments import moments
 from appointments.errors import (
     DeskNotFound,
     NotYourService,
@@ -53,7 +54,7 @@ class GivenSlotView(msgspec.Struct):
     def of(cls, slot: Slot) -> "GivenSlotView":
         return cls(
             slot.slot_id, slot.lane, in_shanghai(slot.starts_at), in_shanghai(slot.ends_at), slot.places, slot.ref,
-            slot.detail, _shown(slot.opens_at), _shown(slot.closes_at), _shown(slot.withdrawn_at),
+            slot.detail, moments.shown(slot.opens_at), moments.shown(slot.closes_at), moments.shown(slot.withdrawn_at),
         )  # fmt: skip
 
 
@@ -184,7 +185,8 @@ async def give_slot(
     ids = OfficeId(data.office_id), ServiceId(data.service_id)
     office, service = await appointments.setting.owned_at(keeper, *ids)
     slot = data.whole(service, office.district, now=appointments.clock.now())
-    return GivenSlotView.of(await deciding.give_slot(appointments.db, appointments.clock, slot, actor=keeper.actor))
+    given = await deciding.give_slot(appointments.db, appointments.clock, appointments.mover, slot, actor=keeper.actor)
+    return GivenSlotView.of(given)
 
 
 @post(
@@ -214,10 +216,6 @@ def decision_of(data: DecisionBody, keeper: Keeper) -> Decision:
         on_conflict=OnConflict(data.on_conflict), reason_zh=data.reason_zh, actor=keeper.actor,
         within_days=data.within_days,
     )  # fmt: skip
-
-
-def _shown(moment: datetime | None) -> datetime | None:
-    return None if moment is None else in_shanghai(moment)
 
 
 HANDLERS: Handlers = {

@@ -67,6 +67,11 @@ class Mover:
         self._telling = telling
         self._sold_out = sold_out
 
+    def opened(self, slot_ids: Iterable[SlotId]) -> None:
+        """There may be room in these again: nobody is told from memory that they are full."""
+        for slot_id in slot_ids:
+            self._sold_out.forget(slot_id)
+
     async def carry_out(self, seen: Booking, decision: Decision) -> Booking | None:
         """Move or cancel a booking, and say so to the person; None if they gave it up, or came, before us.
 
