@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.nodeid import NodeId
 from xdist.scheduler import LoadScopeScheduling
 
 ALONE = "alone"
@@ -59,6 +60,11 @@ class Together(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         return _group(nodeid)
 
+    def schedule(self) -> None:
+        for found in self.registered_collections.values():
+            assert len(found) == len(set(found)), "two tests of one name, of which one would be lost"
+        super().schedule()
+
 
 class OneOfSeveral:
     """What a process does that runs a part of the tests."""
@@ -73,7 +79,7 @@ class OneOfSeveral:
         for item in items:
             seen[item.nodeid] += 1
             if seen[item.nodeid] > 1:
-                item._nodeid += f"[{seen[item.nodeid]}]"
+                item._id = NodeId.parse(f"{item.nodeid}[{seen[item.nodeid]}]")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
