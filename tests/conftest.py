@@ -94,7 +94,8 @@ class Copies:
         return name
 
     async def _ask(self, statement: str) -> None:
-        admin = await asyncpg.connect(self._database_url)
+        # Begun in one test and awaited in the next: between them the loop may stand still for as long as it likes.
+        admin = await asyncpg.connect(self._database_url, timeout=None)
         try:
             await admin.execute(statement)
         finally:
