@@ -17,8 +17,8 @@ from _pytest.nodeid import NodeId
 from xdist.scheduler import LoadScopeScheduling
 
 ALONE = "alone"
-ALONE_FILES = ("tests/bench/test_headline_figures.py", "tests/bench/test_rush_small.py")
-"""Files whose tests measure: a busy neighbour would pass for their finding."""
+ALONE_IN = "tests/bench/"
+"""Here tests measure: a busy neighbour would pass for their finding."""
 TOGETHER_IN = ("tests/clients", "tests/browser")
 """Folders whose tests share a city that takes long to bring up: one process runs all of them."""
 
@@ -83,8 +83,7 @@ class OneOfSeveral:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        file = item.nodeid.split("::")[0]
-        alone = file in ALONE_FILES or item.get_closest_marker(ALONE) is not None
+        alone = item.nodeid.startswith(ALONE_IN) or item.get_closest_marker(ALONE) is not None
         with self._turns.one(alone=alone):
             return (yield)
 

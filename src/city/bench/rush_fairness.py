@@ -60,20 +60,28 @@ def unfair(plan: Plan, before: Published, after: Published, heard: Heard) -> dic
     """What was not as promised, each with how often."""
     seed = bytes.fromhex(after.seed or "")
     places = [_place_of(told) for told in heard.told]
-    drawn = [place for place in places[: plan.early] if place is not None]
-    misdrawn = sum(1 for member, score in drawn if score != _drawn(seed, member))
+    early = zip(heard.told[: plan.early], places, strict=False)
+    misdrawn = sum(1 for told, place in early if not _is_drawn(seed, plan, told, place))
     admitted = [place[1] for told, place in zip(heard.told, places, strict=True) if told.admitted_at and place]
     passed_over = [place[1] for told, place in zip(heard.told, places, strict=True) if not told.admitted_at and place]
     first_passed_over = min(passed_over, default=1 << 62)
     return {
         "the seed told before the release": int(before.seed is not None),
         "another seed than was promised": int(not after.seed or sha256(seed).hexdigest() != before.seed_sha256),
-        "drawn otherwise than by the seed": misdrawn + (plan.early - len(drawn)),
+        "drawn otherwise than by the seed": misdrawn,
         "came late and stood before the drawn": sum(
             1 for place in places[plan.early :] if place is not None and place[1] < 1 << DRAWN_BITS
         ),
         "let in before somebody who stood before them": sum(1 for score in admitted if score > first_passed_over),
     }
+
+
+def _is_drawn(seed: bytes, plan: Plan, told: Told, place: tuple[bytes, int] | None) -> bool:
+    """Whether somebody who set out early stands where the seed says; behind the drawn only if they arrived too late."""
+    if place is None:
+        return False
+    member, score = place
+    return score == _drawn(seed, member) or (score >= 1 << DRAWN_BITS and told.joined_at >= plan.opens_at)
 
 
 def _place_of(told: Told) -> tuple[bytes, int] | None:
