@@ -127,6 +127,17 @@ def test_another_seed_than_was_promised_is_noticed() -> None:
     assert found_unfair(plan, told, seed=b"another", promised=b"another") == {"drawn otherwise than by the seed": 20}
 
 
+def test_who_set_out_early_and_arrived_too_late_is_told_from_who_was_misdrawn() -> None:
+    plan, told = a_line(early=10, late=0, let_in=5)
+    told[8].ticket, told[9].ticket = a_ticket(b"m" * 16, 1 << 52), None
+    for one in told[8:]:
+        one.joined_at = plan.opens_at
+    assert found_unfair(plan, told) == {}
+    for one in told[8:]:
+        one.joined_at = plan.opens_at - 1
+    assert found_unfair(plan, told) == {"drawn otherwise than by the seed": 2}
+
+
 def test_who_came_late_and_stands_among_the_drawn_is_noticed() -> None:
     plan, told = a_line(early=5, late=5, let_in=0)
     told[7].ticket = a_ticket(b"m" * 16, 17)

@@ -77,11 +77,12 @@ def unfair(plan: Plan, before: Published, after: Published, heard: Heard) -> dic
 
 
 def _is_drawn(seed: bytes, plan: Plan, told: Told, place: tuple[bytes, int] | None) -> bool:
-    """Whether somebody who set out early stands where the seed says; behind the drawn only if they arrived too late."""
+    """Whether somebody who set out early stands where the seed says; behind the drawn, or nowhere, only if too late."""
+    came_late = told.joined_at >= plan.opens_at
     if place is None:
-        return False
+        return came_late
     member, score = place
-    return score == _drawn(seed, member) or (score >= 1 << DRAWN_BITS and told.joined_at >= plan.opens_at)
+    return score == _drawn(seed, member) or (came_late and score >= 1 << DRAWN_BITS)
 
 
 def _place_of(told: Told) -> tuple[bytes, int] | None:
