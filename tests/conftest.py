@@ -80,48 +80,42 @@ async def template(servers: embedded.Running) -> str:
 
 
 class Copies:
-    """Copies of the template: the next is made while a test uses the one before, for making one takes a while."""
+    """Copies of the template: the next is made while a test uses the one before, for making one takes a while.
+
+    All of it within the test: between tests the loop may stand still for longer than a server waits.
+    """
 
     def __init__(self, database_url: str, template: str) -> None:
         self._database_url = database_url
         self._template = template
-        self._spare = asyncio.create_task(self._make())
-        self._gone: asyncio.Task[None] | None = None
+        self._used: str | None = None
+        self._spare: str | None = None
 
     async def _make(self) -> str:
+        """Clear the copy used last away, and make a fresh one."""
         name = f"test_{next(_copies)}"
-        await self._ask(f"CREATE DATABASE {name} TEMPLATE {self._template}")
-        return name
-
-    async def _ask(self, statement: str) -> None:
-        # Begun in one test and awaited in the next: between them the loop may stand still for as long as it likes.
-        admin = await asyncpg.connect(self._database_url, timeout=None)
+        admin = await asyncpg.connect(self._database_url)
         try:
-            await admin.execute(statement)
+            if self._used is not None:
+                await admin.execute(f"DROP DATABASE {self._used} WITH (FORCE)")
+            await admin.execute(f"CREATE DATABASE {name} TEMPLATE {self._template}")
         finally:
             await admin.close()
+        return name
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[str]:
         """The address of a copy, for the block alone."""
-        name = await self._spare
-        self._spare = asyncio.create_task(self._make())
+        name = self._spare or await self._make()
+        making = asyncio.create_task(self._make())
         yield named(self._database_url, name)
-        if self._gone is not None:
-            await self._gone
-        self._gone = asyncio.create_task(self._ask(f"DROP DATABASE {name} WITH (FORCE)"))
-
-    async def end(self) -> None:
-        await self._spare
-        if self._gone is not None:
-            await self._gone
+        self._spare = await making
+        self._used = name
 
 
 @pytest.fixture(scope="session")
-async def copies(servers: embedded.Running, template: str) -> AsyncIterator[Copies]:
-    made = Copies(servers.database_url, template)
-    yield made
-    await made.end()
+async def copies(servers: embedded.Running, template: str) -> Copies:
+    return Copies(servers.database_url, template)
 
 
 @pytest.fixture
