@@ -21,17 +21,30 @@ class RecordingProxy:
         self.port = 0
         self.url = ""
         self.heads: list[bytes] = []
+        self._under_way: set[asyncio.Task[None]] = set()
 
     async def pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection of a client."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._under_way.add(task)  # the loop itself holds a task no faster than the collector lets it
+        task.add_done_callback(self._under_way.discard)
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.port)
         answers = asyncio.create_task(_copy(server_reader, writer))
         try:
             await self._requests(reader, server_writer)
         finally:
             server_writer.close()
-            await answers
-            writer.close()
+            try:
+                await answers
+            finally:
+                writer.close()
+
+    async def end(self) -> None:
+        """Break off the connections that are still there."""
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def _requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):
@@ -61,3 +74,4 @@ async def recording_proxy() -> AsyncIterator[RecordingProxy]:
     proxy.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     async with server:
         yield proxy
+        await proxy.end()
