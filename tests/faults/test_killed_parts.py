@@ -56,7 +56,7 @@ async def test_a_part_is_killed_and_nothing_acknowledged_is_lost(
 ) -> None:
     stage = await open_stage(http, city.url)
     turn = PARTS.index(name) * PEOPLE
-    traveller = stage.cast.residents[len(PARTS) * PEOPLE]  # none of the crowd: their SMS are counted
+    traveller = stage.cast.residents[len(PARTS) * PEOPLE]  # no crowd's people play beside them: theirs is counted
     crowd = await Crowd.gather(stage, stage.cast.residents[turn : turn + PEOPLE])
     async with crowd.busy():
         await asyncio.sleep(BUSY_BEFORE_SECONDS)

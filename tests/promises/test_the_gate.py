@@ -13,7 +13,7 @@ from appointments.rush.gate import JOINS_MAX, JOINS_OF_NETWORK_MAX, Gate, networ
 from appointments.rush.model import ADMISSION, USED, Place, ReleaseId, State
 from appointments.rush.proving import drawn
 from kernel.clock import StoppedClock
-from kernel.db import Database
+from kernel.db import Database, DatabaseAway
 from kernel.ids import PersonId
 from kernel.redis import Redis
 from kernel.sealing import Keys
@@ -304,6 +304,23 @@ def test_addresses_that_say_nothing_of_a_network_are_not_counted_as_one():
 async def test_a_release_that_nobody_knows_is_not_found(gate):
     with pytest.raises(ReleaseNotFound):
         await gate.join(ReleaseId(uuid4()), a_person())
+
+
+async def test_a_release_of_a_moment_ago_is_known_to_everybody_who_asks_at_once(db, gate):
+    release_id, _ = await a_release(db)
+    told = await asyncio.gather(*(gate.join(release_id, a_person()) for _ in range(5)))
+    assert {place.state for place in told} == {State.POOLED}
+
+
+async def test_a_release_that_cannot_be_looked_for_is_not_said_to_be_unknown(gate, monkeypatch):
+    async def away() -> None:
+        await asyncio.sleep(0)
+        raise DatabaseAway("gone")
+
+    monkeypatch.setattr(gate.releases.snapshot, "refresh", away)
+    asked = (gate.join(ReleaseId(uuid4()), a_person()) for _ in range(3))
+    told = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(one) for one in told] == [DatabaseAway] * 3
 
 
 async def test_when_the_last_slot_can_no_longer_be_booked_the_line_is_closed(db, gate, clock):

@@ -1,5 +1,6 @@
 """Which releases there are: read from the slots every few seconds, and held in memory."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from time import monotonic
@@ -20,7 +21,8 @@ SHOWN_AHEAD: Final = timedelta(days=30)
 KEPT_AFTER: Final = timedelta(hours=1)
 """A release is known for so long after its last slot has begun: whoever still asks is told that it is closed."""
 LOOKED_AGAIN_SECONDS: Final = 1.0
-"""A release that is not known is looked for at most so often: whoever makes ids up costs one statement a second."""
+"""A release that is not known is looked for at most so often: whoever makes ids up costs one statement a second.
+Whoever asks while it is looked for waits for the answer."""
 
 
 class Releases:
@@ -31,18 +33,30 @@ class Releases:
         self._clock = clock
         self._seconds = seconds
         self._looked_at = float("-inf")
+        self._look: asyncio.Task[None] | None = None
         self.snapshot: Snapshot[dict[ReleaseId, Release]] = Snapshot("appointments.releases", self._read)
 
     async def find(self, release_id: ReleaseId) -> Release:
-        """Raises ReleaseNotFound."""
+        """Raises ReleaseNotFound; DatabaseAway when one that is not known cannot be looked for."""
+        if release_id not in self.snapshot.current:
+            await self._look_again()
         found = self.snapshot.current.get(release_id)
-        if found is None and self._seconds() - self._looked_at > LOOKED_AGAIN_SECONDS:
-            self._looked_at = self._seconds()
-            await self.snapshot.refresh()
-            found = self.snapshot.current.get(release_id)
         if found is None:
             raise ReleaseNotFound
         return found
+
+    async def _look_again(self) -> None:
+        """Read them now, unless that was just done; those who ask meanwhile share one look."""
+        if self._look is None or self._look.done():
+            if self._seconds() - self._looked_at <= LOOKED_AGAIN_SECONDS:
+                return
+            self._look = asyncio.create_task(self._read_now())
+        await asyncio.shield(self._look)
+
+    async def _read_now(self) -> None:
+        began = self._seconds()
+        await self.snapshot.refresh()
+        self._looked_at = began
 
     def open_now(self) -> list[Release]:
         """Those that people are let through to."""

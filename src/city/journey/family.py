@@ -1,6 +1,5 @@
 """A mandate: somebody shows another's certificate for them, until it is ended in one place."""
 
-import secrets
 from datetime import timedelta
 from typing import Any, Final
 from uuid import uuid4
@@ -9,7 +8,7 @@ from city.journey.calling import Caller
 from city.journey.from_mini_program import tap
 from city.journey.issuing import IDENTITY_CARD, INSURANCE
 from city.journey.signing_in import SignedIn
-from city.journey.stage import Issued, Stage, now
+from city.journey.stage import Issued, Stage, nearby, now
 from city.journey.verifying import Gate, open_gates
 from gateway.demo.cast import PlayedPerson
 
@@ -21,7 +20,7 @@ STANDS_FOR: Final = timedelta(days=1)
 async def play(stage: Stage, person: PlayedPerson, me: SignedIn, issued: dict[str, Issued]) -> None:
     """Give a mandate to somebody else, let them show under it, end it, and see that it has ended everywhere."""
     story = stage.story
-    agent = secrets.choice([one for one in stage.cast.residents if one.phone != person.phone])
+    agent = nearby(stage.cast, person)[0]
     story.act(f"{agent.name} shows for {person.name}")
     theirs = await _sign_in(stage, agent)
     hospital = (await open_gates(stage, SORT, SCENARIO))[0]

@@ -1,18 +1,15 @@
 """Others who live in the city, in the mini-program: those with whom the resident shares its hours and its halls."""
 
-import secrets
 from typing import Any, Final
 
 import msgspec
 
 from city.journey.calling import Caller
 from city.journey.from_mini_program import tap
-from city.journey.stage import Phone, Stage
+from city.journey.stage import Phone, Stage, nearby
 from city.journey.telling import Broken
 from gateway.demo.cast import PlayedPerson
 
-TRIED_MAX: Final = 30
-"""So many are asked whether they are free, before the city counts as too busy for a journey."""
 _OPEN: Final = ("booked", "checked_in", "waiting", "offered", "called", "serving")
 """Stages of bookings, waits and queue numbers that are not over."""
 
@@ -40,11 +37,10 @@ class Neighbour(msgspec.Struct, frozen=True):
 
 
 async def sign_in(stage: Stage, count: int, but: PlayedPerson) -> list[Neighbour]:
-    """So many neighbours who are free, not `but`. Raises Broken."""
+    """So many neighbours of `but` who are free. Raises Broken."""
     found: list[Neighbour] = []
-    others = [one for one in stage.cast.residents if one.phone != but.phone]
     with stage.story.step(f"{count} others open the mini-program"):
-        for who in secrets.SystemRandom().sample(others, min(TRIED_MAX, len(others))):
+        for who in nearby(stage.cast, but):
             neighbour = await _open(stage, who)
             if await _is_free(neighbour.app):
                 found.append(neighbour)

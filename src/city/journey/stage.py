@@ -13,6 +13,8 @@ from gateway.demo.cast import Cast, PlayedClient, PlayedPerson
 
 SHANGHAI: Final = timezone(timedelta(hours=8))
 ARRIVES_WITHIN_SECONDS: Final = 15.0
+NEARBY_MAX: Final = 60
+"""So many residents may be asked whether they are free to play beside another one."""
 """How long an SMS or an inbox notice may take; most take a blink."""
 
 
@@ -109,6 +111,13 @@ def somebody(cast: Cast, phone: str | None) -> PlayedPerson:
     if not found:
         raise CannotStart("Nobody in this city's cast has that phone.", "GET /demo/cast names who can be played.")
     return secrets.choice(found)
+
+
+def nearby(cast: Cast, person: PlayedPerson) -> list[PlayedPerson]:
+    """Who may play beside this resident: those who follow in the cast, in any order. Two far apart share nobody."""
+    at = next(place for place, one in enumerate(cast.residents) if one.phone == person.phone)
+    following = (cast.residents[at + 1 :] + cast.residents[:at])[:NEARBY_MAX]
+    return secrets.SystemRandom().sample(following, len(following))
 
 
 def now() -> datetime:
