@@ -312,12 +312,8 @@ async def test_a_release_of_a_moment_ago_is_known_to_everybody_who_asks_at_once(
     assert {place.state for place in told} == {State.POOLED}
 
 
-async def test_a_release_that_cannot_be_looked_for_is_not_said_to_be_unknown(gate, monkeypatch):
-    async def away() -> None:
-        await asyncio.sleep(0)
-        raise DatabaseAway("gone")
-
-    monkeypatch.setattr(gate.releases.snapshot, "refresh", away)
+async def test_a_release_that_cannot_be_looked_for_is_not_said_to_be_unknown(db, gate):
+    await db.close()
     asked = (gate.join(ReleaseId(uuid4()), a_person()) for _ in range(3))
     told = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(one) for one in told] == [DatabaseAway] * 3

@@ -25,7 +25,6 @@ from kernel.problems import refuses
 
 LIMIT_MAX = 100
 EVENT_STREAM = "text/event-stream"
-_UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _ENCODER = msgspec.json.Encoder()
 
 Cursor = Annotated[str | None, QueryParameter(max_length=CURSOR_MAX, description="`next` of the page before.")]
