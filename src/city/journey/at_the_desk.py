@@ -19,20 +19,22 @@ SCENARIO: Final = "office.check_in"
 SHOWN_WITHIN_SECONDS: Final = 4.0
 """A display is at most a second old."""
 NOBODYS_PHONE: Final = "+8613490009999"
-COUNTER: Final = 1
-OTHER_COUNTER: Final = 2
+COUNTERS: Final = range(1, 100)
+"""Two of these are sat at, never the same for long: after three booked numbers in a row a counter calls a walk-in."""
 NOTE: Final = "材料齐全，已受理"
 COMMENT: Final = "办得又快又好"
 DESK: Final = "/department/desk"
 
 
 class Hall(msgspec.Struct, frozen=True):
-    """An office in whose hall nobody is, two of its services, its clerk and its supervisor."""
+    """An office in whose hall nobody is, two of its services, its clerk and its supervisor, and where they sit down."""
 
     office: dict[str, Any]
     services: list[dict[str, Any]]
     clerk: Caller
     supervisor: Caller
+    counter_number: int
+    other_counter: int
 
 
 async def enter(stage: Stage) -> Hall:
@@ -44,7 +46,7 @@ async def enter(stage: Stage) -> Hall:
             supervisor = await _sign_in(stage, office, "supervisor") if clerk is not None else None
             if clerk is None or supervisor is None:
                 continue  # their phones have signed in as often as they may for now
-            hall = Hall(office, services, clerk, supervisor)
+            hall = Hall(office, services, clerk, supervisor, *secrets.SystemRandom().sample(COUNTERS, 2))
             await _clear(hall)
             me = (await supervisor.get("/department/me")).content
             story.equal(
@@ -122,15 +124,15 @@ async def _open(stage: Stage, hall: Hall) -> list[dict[str, Any]]:
     with story.step("Two counters open"):
         counters = []
         for staff, number, service in zip(
-            (hall.clerk, hall.supervisor), (COUNTER, OTHER_COUNTER), hall.services, strict=True
+            (hall.clerk, hall.supervisor), (hall.counter_number, hall.other_counter), hall.services, strict=True
         ):
             wanted = {"service_ids": [service["service_id"]]}
             counters.append((await staff.ask("PUT", f"{DESK}/counters/{number}", wanted)).content)
         story.equal("each is whose who sits there", expected=[True, True], seen=[one["is_mine"] for one in counters])
         taken = {"service_ids": [hall.services[0]["service_id"]]}
-        refused = await hall.supervisor.ask("PUT", f"{DESK}/counters/{COUNTER}", taken, status=409)
+        refused = await hall.supervisor.ask("PUT", f"{DESK}/counters/{hall.counter_number}", taken, status=409)
         story.equal("nobody else sits down there", expected="appointments.counter_taken", seen=refused.code)
-        await _shown(stage, hall, "the display shows both", {COUNTER: None, OTHER_COUNTER: None})
+        await _shown(stage, hall, "the display shows both", {hall.counter_number: None, hall.other_counter: None})
     return counters
 
 
@@ -218,7 +220,7 @@ async def _serve(stage: Stage, hall: Hall, counter: dict[str, Any], first: Neigh
         story.equal("booked and come goes before walking in", expected=booking_id, seen=ticket["booking_id"])
         again = await _call(hall.clerk, counter)
         story.equal("called again after a lost answer, the same number", expected=(after, ticket), seen=again)
-        await _shown(stage, hall, "the display shows it", {COUNTER: ticket["number"]})
+        await _shown(stage, hall, "the display shows it", {hall.counter_number: ticket["number"]})
         ticket = await _change(hall.clerk, ticket, "recall")
         story.equal("nobody came: it is called once more", expected=2, seen=ticket["calls"])
         early = await first.app.ask("PUT", f"/mini/bookings/{booking_id}/rating", {"stars": 5}, status=409)
@@ -234,7 +236,7 @@ async def _pass_on(stage: Stage, hall: Hall, counters: list[dict[str, Any]], wal
     story = stage.story
     with story.step("The walk-in is called, and belongs elsewhere"):
         mine = (await hall.clerk.get(f"{DESK}/counters")).content["counters"]
-        counter = next(one for one in mine if one["counter"] == COUNTER)
+        counter = next(one for one in mine if one["counter"] == hall.counter_number)
         counter, ticket = await _call(hall.clerk, counter)
         story.equal("whoever is next", expected=walk_in["number"], seen=None if ticket is None else ticket["number"])
         assert ticket is not None
@@ -248,7 +250,7 @@ async def _pass_on(stage: Stage, hall: Hall, counters: list[dict[str, Any]], wal
         story.equal("booked first there too", expected="booked", seen=None if booked is None else booked["lane"])
         assert booked is not None
         busy = await hall.supervisor.post(
-            f"{DESK}/counters/{OTHER_COUNTER}/call", {"expected": counter["version"]}, status=409
+            f"{DESK}/counters/{hall.other_counter}/call", {"expected": counter["version"]}, status=409
         )
         story.equal("one number at a time", expected="appointments.counter_busy", seen=busy.code)
         await _change(hall.supervisor, booked, "done")
@@ -313,6 +315,6 @@ async def _report(stage: Stage, hall: Hall) -> None:
         seen_there = elsewhere.get("not_there", 0) > 0
         story.holds("and whoever was called in vain", seen_there, expected="one or more", seen=elsewhere)
     with story.step("The counters close"):
-        for staff, number in ((hall.clerk, COUNTER), (hall.supervisor, OTHER_COUNTER)):
+        for staff, number in ((hall.clerk, hall.counter_number), (hall.supervisor, hall.other_counter)):
             closed = (await staff.post(f"{DESK}/counters/{number}/close")).content
             story.equal("nobody is called there any more", expected=False, seen=closed["is_open"])
