@@ -316,7 +316,7 @@ COUNTED = count(1)
 SCANS, UPLOADS = "POST /venue/verifications", "POST /venue/offline-scans"
 RELEASES = "GET /mini/releases"
 IN_A_HALL = (
-    Worse("POST /department/desk/counters/./call", never_the_same_number, come_to_a_hall,
+    Worse("POST /department/desk/counters/[0-9]+/call", never_the_same_number, come_to_a_hall,
           "called again after a lost answer, the same number"),
     Worse("GET /department/appeals", nobody_appealed, miss, "the appeal is on the list"),
 )  # fmt: skip
