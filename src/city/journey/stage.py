@@ -13,9 +13,9 @@ from gateway.demo.cast import Cast, PlayedClient, PlayedPerson
 
 SHANGHAI: Final = timezone(timedelta(hours=8))
 ARRIVES_WITHIN_SECONDS: Final = 15.0
+"""How long an SMS or an inbox notice may take; most take a blink."""
 NEARBY_MAX: Final = 60
 """So many residents may be asked whether they are free to play beside another one."""
-"""How long an SMS or an inbox notice may take; most take a blink."""
 
 
 class Sms(msgspec.Struct, frozen=True):
