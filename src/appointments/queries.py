@@ -181,7 +181,8 @@ async def select_standing(
           FROM appointments.booking WHERE person_id = ANY ($1) AND stage = 'booked'
          UNION ALL
         SELECT 'suspended', person_id, NULL, until, NULL, NULL, NULL, NULL
-          FROM appointments.suspension WHERE person_id = ANY ($1) AND lifted_at IS NULL AND until > $3
+          FROM appointments.suspension
+         WHERE person_id = ANY ($1) AND lifted_at IS NULL AND until > $3 AND until > since
          UNION ALL
         SELECT 'held', person_id, seq, hold_until, booking_id, slot_id, waiting_id, held_at
           FROM appointments.hold WHERE person_id = ANY ($1) AND service_id = $2

@@ -139,6 +139,15 @@ async def test_a_visit_whose_day_is_over_was_missed_and_counts_once(city: TestCi
     assert (await city.as_resident(person).get(f"/bookings/{wanted['booking_id']}")).json()["stage"] == Stage.MISSED
 
 
+async def test_a_visit_can_be_played_after_one_that_was_missed(city: TestCity):
+    person = a_person()
+    missed = await a_visit(city, person, hours=-24)
+    assert (await city.as_nobody().post("/demo/visits", missed)).status_code == 200
+    starts_at = city.clock.now().isoformat()
+    answer = await city.as_nobody().post("/demo/visits", {**missed, "booking_id": str(uuid4()), "starts_at": starts_at})
+    assert (answer.status_code, answer.json()["stage"]) == (200, Stage.BOOKED)
+
+
 async def test_no_visit_is_played_that_is_far_from_now_or_where_there_is_no_desk(city: TestCity):
     wanted = await a_visit(city, a_person(), hours=0)
     for hours in (-49, 2):

@@ -50,14 +50,17 @@ class Strike(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Suspension(msgspec.Struct, frozen=True):
-    """Who may not book from `since` until `until`, unless it was lifted; one that never was has no length."""
+    """Who may not book from `since` until `until`, unless it was lifted; one that never was has no length.
+
+    One of no length stands at no hour, also not at an earlier one that somebody asks as of.
+    """
 
     since: datetime
     until: datetime
     lifted_at: datetime | None
 
     def stands(self, now: datetime) -> bool:
-        return self.lifted_at is None and now < self.until
+        return self.lifted_at is None and self.since < self.until and now < self.until
 
 
 def counted_since(now: datetime) -> datetime:

@@ -22,7 +22,7 @@ async def select_suspended(
         """
         -- appointments.select_suspended
         SELECT person_id, until FROM appointments.suspension
-         WHERE person_id = ANY ($1) AND until > $2 AND lifted_at IS NULL
+         WHERE person_id = ANY ($1) AND until > $2 AND until > since AND lifted_at IS NULL
         """,
         person_ids, now,
     )  # fmt: skip
