@@ -16,7 +16,7 @@ from stdnum.cn import ric
 
 from city import embedded, seeds
 from city.accounts import server_account
-from city.bench.scale import population, room
+from city.bench.scale import caches, population, room
 from city.bench.scale.population import PEOPLE_MAX, Population, certificates_before, people_of, somebody
 from city.cli import main
 from city.data_directory import DataDirectory
@@ -132,6 +132,16 @@ def test_a_disk_that_is_too_small_is_said_before_anything_is_loaded(folder: Path
     with pytest.raises(CannotStart, match="GiB left; these sizes need"):
         room.check(DataDirectory(folder), [10**12])
     room.check(DataDirectory(folder), [10])
+
+
+def test_files_that_postgresql_took_away_meanwhile_are_neither_counted_nor_missed(tmp_path: Path) -> None:
+    (tmp_path / "16384").write_bytes(b"12345")
+    (tmp_path / "16385").symlink_to(tmp_path / "gone")
+    assert len(room.files_below(tmp_path)) == 2
+    assert room.bytes_below(tmp_path) == 5
+    caches.read_in(tmp_path / "1638")
+    if caches.can_let_go():
+        caches.let_go(tmp_path)
 
 
 def test_everybody_invented_has_a_number_of_their_own_that_validators_accept_and_nobody_living_has() -> None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -74,10 +75,15 @@ def check(directory: DataDirectory, sizes: Iterable[int]) -> None:
 
 def bytes_below(folder: Path) -> int:
     """What the files below a folder hold."""
-    return sum(path.stat().st_size for path in files_below(folder))
+    total = 0
+    for path in files_below(folder):
+        with suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total
 
 
 def files_below(folder: Path) -> list[Path]:
+    """The files of a folder; below that of a running PostgreSQL some are gone before anybody looks at them."""
     return [Path(at) / name for at, _, names in os.walk(folder) for name in names]
 
 
