@@ -1,6 +1,7 @@
 # Every target of a developer. `./run` and `./test` make the environment these use; `make test` does too.
 PY := .venv/bin/python
 export PYTHONPATH := src
+SIZE := 100000
 LOCKED := --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11
 
 .DEFAULT_GOAL := help
@@ -15,8 +16,9 @@ run: ## bring the whole city up and keep it up
 test: ## run the tests; T=path runs some of them
 	./test $(T)
 
-faults: ## run the tests that break things: killed workers, slow providers, no Redis
+faults: ## run the tests that break things, then prove with SIZE messages (100000) that nothing owed is lost
 	./test tests/faults
+	./run prove-delivery --messages $(SIZE)
 
 check: ## format, lint, types and imports, without changing anything
 	$(PY) -m ruff check .
@@ -42,8 +44,8 @@ settings: ## write docs/SETTINGS.md from the settings
 
 generated: schema openapi errors settings ## write every generated file
 
-bench: ## measure the headline figures: hello, show, verify
-	for name in hello show verify; do ./run bench $$name || exit 1; done
+bench: ## measure the headline figures: hello, show, verify, send
+	for name in hello show verify send; do ./run bench $$name || exit 1; done
 
 journey: ## play a certificate's way through a city, over HTTP
 	./run journey

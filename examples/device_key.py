@@ -1,9 +1,10 @@
-"""A device's own key: make it, and prove the device with it. The private half never leaves the file.
+"""A machine's own key: make it, and prove a venue's device or a department with it. It never leaves the file.
 
     python examples/device_key.py new gate.key                 # prints the public half, to be filed
     python examples/device_key.py token gate.key joined.json   # prints an access token, good for ten minutes
 
-`joined.json` is what your approved application was answered with. Needs PyJWT with cryptography, and nothing else.
+`joined.json` says your `client_id`, the `token_url` and the `audience`: the answer to an approved
+application does. Needs PyJWT with cryptography, and nothing else.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import urllib.parse
 import urllib.request
 import uuid
 from pathlib import Path
+from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives import serialization
@@ -34,6 +36,12 @@ def new(file: Path) -> str:
     return json.dumps({name: jwk[name] for name in ("kty", "crv", "x", "y")})
 
 
+def _private(file: Path) -> Any:
+    """The key in a file: PEM, as `new` writes it, or a JWK."""
+    held = file.read_bytes()
+    return ECAlgorithm.from_jwk(held.decode()) if held.lstrip().startswith(b"{") else held
+
+
 def token(file: Path, client_id: str, token_url: str, audience: str) -> str:
     """An access token for an assertion signed with the device's key (RFC 7523). An assertion is good once."""
     now = int(time.time())
@@ -41,7 +49,7 @@ def token(file: Path, client_id: str, token_url: str, audience: str) -> str:
     form = {
         "grant_type": "client_credentials",
         "client_assertion_type": ASSERTION_TYPE,
-        "client_assertion": jwt.encode(claims, file.read_bytes(), algorithm="ES256"),
+        "client_assertion": jwt.encode(claims, _private(file), algorithm="ES256"),
     }
     body = urllib.parse.urlencode(form).encode()
     with urllib.request.urlopen(token_url, body, timeout=10) as answer:  # noqa: S310 -- the city's own address

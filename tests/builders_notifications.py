@@ -3,19 +3,21 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
 
 from kernel.clock import Clock
-from kernel.db import Database
+from kernel.db import Connection, Database
 from kernel.ids import MessageId, PersonId
 from kernel.people import People
 from kernel.sealing import Keys
 from notifications import templates
-from notifications.channels.provider import Accepted, RawReceipt, Refused, Sms, SmsProvider, TakeReceipts
-from notifications.model import Reading
-from notifications.outbox import Owed, ToNobody, ToPhone
+from notifications.channels.provider import Accepted, Provider, RawReceipt, Refused, Sms, TakeReceipts, TakeTexts
+from notifications.ending.endings import Ended
+from notifications.model import Channel, Reading
+from notifications.outbox import Owed, ToEmail, ToNobody, ToPhone
 from notifications.parts import Notifications
 from notifications.template import Template
 
@@ -50,30 +52,57 @@ VALUES = {
     "ahead": "3",
     "outcome": "done",
     "note": "证件可邮寄",
+    "count": "2",
+    "days": "30",
+    "matter": '{"zh":"居住证办理","en":"a residence permit"}',
+    "items": '[{"what":{"zh":"租赁合同"},"why":{"zh":"原件缺页"}},{"what":{"zh":"照片"},"why":{"zh":"背景不是白色"}}]',
+    "papers": '[{"zh":"租赁合同"},{"zh":"照片"}]',
+    "place": '{"zh":"静安区政务服务中心2楼","en":"Jing\'an service centre, 2nd floor"}',
+    "changes": '{"added":[{"zh":"照片"}],"until":"2031-03-04"}',
+    "take_along": '[{"zh":"身份证"}]',
+    "links": '[{"label":{"zh":"网上提交"},"url":"https://example.org/upload"}]',
+    "renewed": "yes",
+    "stage": "2",
+    "stages": "4",
+    "now": '{"zh":"现场勘验"}',
+    "next": '{"zh":"专家评审"}',
+    "what": '{"zh":"机动车沪A00000"}',
+    "since": "2026-02-01",
+    "follows": '{"zh":"逾期上路将被处罚"}',
+    "objection": '{"zh":"15日内到支队申请复核"}',
 }
 
 
-def notifications_over(db: Database, clock: Clock, keys: Keys, *providers: SmsProvider) -> Notifications:
+def notifications_over(db: Database, clock: Clock, keys: Keys, *providers: Provider, **others: Any) -> Notifications:
+    """Notifications over the providers of a test; `others` are those of the parts."""
     people = People(keys.sealer("kernel.person"), keys.digester("kernel.id_number"))
-    return Notifications(db, clock, keys, people, providers)
+    return Notifications(db, clock, keys, people, providers, **others)
+
+
+def at_any_hour(db: Database, clock: Clock, keys: Keys, *providers: Provider, **others: Any) -> Notifications:
+    """The same without quiet hours: for what runs by the machine's own clock, at night too."""
+    notifications = notifications_over(db, clock, keys, *providers, **others)
+    notifications.rules.has_quiet_hours = False
+    return notifications
 
 
 def a_promise(
     template: Template = templates.CERTIFICATE_ISSUED,
     *,
-    to: PersonId | ToPhone | ToNobody | None = None,
+    to: PersonId | ToPhone | ToEmail | ToNobody | None = None,
     key: str | None = None,
     due_at: datetime,
     expires_at: datetime | None = None,
+    caller: str = "tests",
     **values: str,
 ) -> Owed:
     """Something owed, by default an SMS to `PHONE` with a key of its own."""
     return Owed(
-        caller="tests",
+        caller=caller,
         key=key or str(uuid4()),
         to=to or ToPhone(PHONE),
         template=template,
-        values={name: values.get(name, VALUES[name]) for name in template.placeholders},
+        values={name: values[name] if name in values else VALUES[name] for name in template.placeholders},
         due_at=due_at,
         expires_at=expires_at,
     )
@@ -99,14 +128,21 @@ class Killed(BaseException):
 
 
 class Carrier:
-    """An SMS provider of the outside world, which remembers what it carried. `answer` decides what it says."""
+    """A provider of the outside world, which remembers what it carried. `answer` decides what it says."""
 
     def __init__(
-        self, name: str = "carrier", answer: Callable[[Sms], Accepted | Refused | BaseException] | None = None
+        self,
+        name: str = "carrier",
+        answer: Callable[[Any], Accepted | Refused | BaseException] | None = None,
+        *,
+        channel: Channel = "sms",
+        receipts_come: bool = True,
     ):
         self.name = name
-        self.carried: list[Sms] = []
-        self._answer = answer or (lambda sms: Accepted(f"{name}-{sms.reference}"))
+        self.channel: Channel = channel
+        self.receipts_come = receipts_come
+        self.carried: list[Any] = []
+        self._answer = answer or (lambda sms: Accepted((f"{name}-{sms.reference}",)))
 
     def announce(self) -> None:
         """It says nothing."""
@@ -118,11 +154,49 @@ class Carrier:
             raise answer
         return answer
 
-    async def receipts(self, take: TakeReceipts) -> None:
+    async def receipts(self, take: TakeReceipts, hear: TakeTexts) -> None:
         await asyncio.Event().wait()
+
+    def parts_of(self, sms: Sms, parts: int, *arrived: int, reading: Reading = Reading.DELIVERED) -> list[RawReceipt]:
+        """Receipts of some parts of a long text, counted from 0, that was accepted as `refs_of` says."""
+        refs = refs_of(self.name, sms, parts)
+        return [RawReceipt(refs[part], reading, b"stat:DELIVRD") for part in arrived]
 
     def receipts_of(self, sms: Sequence[Sms], reading: Reading = Reading.DELIVERED) -> list[RawReceipt]:
         return [RawReceipt(f"{self.name}-{one.reference}", reading, b"stat:DELIVRD") for one in sms]
+
+
+def refs_of(name: str, sms: Sms, parts: int) -> tuple[str, ...]:
+    """What a carrier calls the parts of a long text."""
+    return tuple(f"{name}-{sms.reference}-{part}" for part in range(parts))
+
+
+class ManyCarrier(Carrier):
+    """A carrier that is handed many at once; it remembers how many each time."""
+
+    def __init__(self, name: str = "many", answer: Callable[[Any], Accepted | Refused | BaseException] | None = None):
+        super().__init__(name, answer)
+        self.handed: list[int] = []
+
+    async def send_many(self, parcels: Sequence[Any]) -> list[Any]:
+        self.handed.append(len(parcels))
+        self.carried += parcels
+        return [self._answer(one) for one in parcels]
+
+
+class Ends:
+    """Remembers every end it is told."""
+
+    def __init__(self) -> None:
+        self.heard: list[Ended] = []
+
+    async def ended(self, conn: Connection, rows: Sequence[Ended], now: datetime) -> None:
+        self.heard += rows
+
+    @property
+    def said(self) -> list[tuple[str | None, str, str | None]]:
+        """Each by channel, stage and reason."""
+        return [(one.channel, str(one.stage), one.reason) for one in self.heard]
 
 
 class SlowCarrier(Carrier):

@@ -1,33 +1,18 @@
-"""What each column of the wallet holds that could hold a person in clear: decided one by one, and looked at.
+"""What each column of the wallet holds that could hold a person in clear."""
 
-A column of text, bytes or JSON that is not named here is a column nobody has thought about yet.
-"""
+from typing import Final
 
-import re
-from collections.abc import Callable, Iterator
-from typing import Any, Final
-
-import asyncpg
-
-from kernel.sealing import FORMAT, OVERHEAD_BYTES, MasterKey
-
-HASH_BYTES: Final = 32
-_WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-_ACTOR: Final = re.compile(
-    r"(person|department|operator|device|staff|system|city):[A-Za-z0-9_.:-]{1,80}|system|city|load"
+from tests.decided_columns import (
+    ACTOR,
+    DIGEST,
+    KEYS,
+    ORGANISATION,
+    OURS,
+    SEALED,
+    SIGNED,
+    WORD,
+    Columns,
 )
-_SIGNED: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-DASH_OF_NOTES: Final = "\u2014"
-"""Before each signature of a checkpoint."""
-
-SEALED: Final = "sealed"
-DIGEST: Final = "digests and salts"
-WORD: Final = "a code, or a word out of few"
-ACTOR: Final = "who acted, by id"
-OURS: Final = "our own words"
-ORGANISATION: Final = "what is public of an organisation or of the catalogue"
-SIGNED: Final = "signed for everybody to read"
-KEYS: Final = "public keys"
 
 DECIDED: Final[dict[str, dict[str, str]]] = {
     "ask": {"code_hash": DIGEST, "scenario_code": WORD, "kind_codes": WORD, "state": WORD, "fields": WORD},
@@ -90,51 +75,4 @@ DECIDED: Final[dict[str, dict[str, str]]] = {
     "venue_scenario": {"scenario_code": WORD, "grants": ORGANISATION},
 }  # fmt: skip
 
-
-async def undecided(conn: asyncpg.Connection) -> set[str]:
-    """Columns that could hold a person and that nobody has decided on, and decisions about columns that are gone."""
-    rows = await conn.fetch(
-        "SELECT table_name || '.' || column_name AS name FROM information_schema.columns"
-        " WHERE table_schema = 'wallet' AND data_type IN"
-        " ('text', 'bytea', 'jsonb', 'json', 'ARRAY', 'character varying', 'character', 'xml')"
-    )
-    decided = {f"{table}.{column}" for table, columns in DECIDED.items() for column in columns}
-    return decided ^ {row["name"] for row in rows}
-
-
-async def unlike_decided(conn: asyncpg.Connection, key: MasterKey) -> set[str]:
-    """Columns of which some value is not what was decided. `key` seals. Says no value."""
-    looks_as = _looks(FORMAT + bytes.fromhex(key.key_id))
-    found = set()
-    for table, columns in DECIDED.items():
-        for column, decision in columns.items():
-            fits = looks_as.get(decision, lambda _: True)
-            values = await conn.fetch(f'SELECT DISTINCT "{column}" AS value FROM wallet."{table}"')
-            if not all(fits(one) for row in values for one in _each(row["value"])):
-                found.add(f"{table}.{column} is not: {decision}")
-    return found
-
-
-async def unseen(conn: asyncpg.Connection) -> set[str]:
-    """Tables with a sealed column in which nobody is yet: there is nothing in them to find."""
-    tables = [table for table, columns in DECIDED.items() if SEALED in columns.values()]
-    return {table for table in tables if not await conn.fetchval(f"SELECT count(*) FROM wallet.{table}")}
-
-
-def _looks(head: bytes) -> dict[str, Callable[[Any], bool]]:
-    return {
-        SEALED: lambda value: value.startswith(head) and len(value) >= OVERHEAD_BYTES,
-        DIGEST: lambda value: len(value) % HASH_BYTES == 0,
-        WORD: lambda value: _WORD.fullmatch(value) is not None,
-        ACTOR: lambda value: _ACTOR.fullmatch(value) is not None,
-        OURS: lambda value: value.replace(DASH_OF_NOTES, "").isascii(),
-        SIGNED: lambda value: isinstance(value, bytes) or _SIGNED.fullmatch(value) is not None,
-    }
-
-
-def _each(value: Any) -> Iterator[Any]:
-    """The values in a column's value: none, itself, or those of an array."""
-    if isinstance(value, list):
-        yield from value
-    elif value is not None:
-        yield value
+COLUMNS: Final = Columns("wallet", DECIDED)

@@ -1,4 +1,4 @@
-"""One person's traces in the parts of a wallet that a journey leaves none in, and what is written when a city fails."""
+"""One person's traces in the parts of a city that a journey leaves none in, and what is written when it fails."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -15,10 +15,13 @@ from city.journey.showing import SCENARIO_OF
 from city.journey.signing_in import SignedIn
 from city.journey.stage import Issued, Stage, now
 from gateway.demo.cast import PlayedPerson
+from gateway.miniapp.demo_texts import DEMO_TEXTS
 from kernel.clock import SystemClock
 from suishenban_verify import claim_set, offline_code
+from tests import traces_in_notifications
 from tests.builders_joining import an_application
 from tests.other_city import REGION, THEIR_CARD, OtherCity
+from tests.traces_in_notifications import NoticeTraces
 
 POLICE: Final = "department:police"
 PRINTABLE: Final = "无犯罪记录证明"
@@ -39,12 +42,14 @@ class Traces(msgspec.Struct):
     operator: Caller
     card: Issued
     proof: Issued
+    notices: NoticeTraces
 
     async def leave(self) -> str:
-        """Have every part of the wallet told of the person; the text of an offline code of theirs."""
+        """Have every part of the city told of the person; the text of an offline code of theirs."""
         for write in self.writes():
             answer = await write()
             assert answer.status < 300, answer.words()
+        await self.notices.have_come()
         return await self.shown_offline()
 
     def writes(self) -> list[Callable[[], Awaitable[Answer]]]:
@@ -56,6 +61,7 @@ class Traces(msgspec.Struct):
             self._loads_what_is_refused,
             self._prints,
             self._recognises_a_city,
+            *self.notices.writes(),
         ]
 
     async def shown_offline(self) -> str:
@@ -145,7 +151,8 @@ async def begin(stage: Stage, id_number: str) -> Traces:
     me = await signing_in.play(stage, person)
     card = await issuing.issue(police, client, IDENTITY_CARD, person)
     proof = await issuing.issue(police, client, PRINTABLE, person)
-    return Traces(stage, person, other, me, police, operator, card, proof)
+    notices = await traces_in_notifications.begin(stage, person, me, DEMO_TEXTS[0])
+    return Traces(stage, person, other, me, police, operator, card, proof, notices)
 
 
 def beside_what_it_shows(text: str) -> bytes:

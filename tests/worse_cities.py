@@ -21,6 +21,7 @@ from aiohttp import web
 from city import loopback
 from city.journey import (
     at_the_desk,
+    being_told,
     booking,
     family,
     from_mini_program,
@@ -33,11 +34,13 @@ from city.journey import (
     offline,
     on_paper,
     opening_app,
+    operating,
     playing,
     presenting,
     proving,
     replanning,
     rushing,
+    sending,
     showing,
     signing_in,
     verifying,
@@ -192,6 +195,14 @@ def nobody_appealed(answer: Any, _token: str) -> Any:
     return {**answer, "appeals": []}
 
 
+def filed_twice(answer: Any, _token: str) -> Any:
+    return {**answer, "items": [one for one in answer["items"] for _ in range(2)]}
+
+
+def nobody_knows_of_one(answer: Any, _token: str) -> Any:
+    return {**answer, "unknown": 1}
+
+
 def nobody_is_hit(answer: Any, _token: str) -> Any:
     return {**answer, "conflicts": []}
 
@@ -268,6 +279,16 @@ async def print_proof(stage: Stage) -> None:
 async def join(stage: Stage) -> None:
     one = await enter(stage)
     await joining_venue.play(stage, one.me, one.issued)
+
+
+async def be_told(stage: Stage) -> None:
+    one = await enter(stage)
+    await being_told.play(stage, one.person, one.me, None)
+
+
+async def send(stage: Stage) -> None:
+    one = await enter(stage)
+    await sending.play(stage, one.person, one.me, await operating.sign_in(stage))
 
 
 async def others(stage: Stage) -> list[Neighbour]:
@@ -347,6 +368,8 @@ BY_THEMSELVES = (
     Worse(SCANS, yes_instead_of("mandate_ended"), show_for_another, "the very next scan is refused"),
     Worse("POST /P/.*", a_match, print_proof, "all of them hear the same: no match"),
     Worse(SCANS, yes_instead_of("over_quota"), join, "as often as it was granted"),
+    Worse("GET /resident/inbox", filed_twice, be_told, "it is in the inbox, once"),
+    Worse("GET /department/batches/[^/]*", nobody_knows_of_one, send, "what became of each of them is known"),
     Worse("GET /mini/slots", furthest_first, hold, "the nearest office comes first"),
     Worse("PUT /mini/holds/.*", for_an_hour, hold, "for ten minutes"),
     Worse("GET /mini/waiting", offered_for_ever, wait, "kept for half an hour"),
@@ -370,7 +393,8 @@ async def play_all(url: str) -> dict[str, BaseException | None]:
             meddled(url, (worse.path, worse.meddle), ("GET /demo/cast", mine)) as address,
             playing.stage_of(address, Story(Silent())) as stage,
         ):
-            await asyncio.wait_for(worse.acts(stage), PLAYED_WITHIN_SECONDS)
+            async with asyncio.timeout(PLAYED_WITHIN_SECONDS):
+                await worse.acts(stage)
 
     ended = await asyncio.gather(*map(play, WORSE), return_exceptions=True)
     return {worse.promise: end for worse, end in zip(WORSE, ended, strict=True)}

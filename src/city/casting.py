@@ -1,5 +1,6 @@
 """Who can be played in the demo city: named on the banner and the first page, told whole to whoever plays it."""
 
+from pathlib import Path
 from typing import Final
 
 from city.demo.clients import DemoKeys, department_client, device_client
@@ -8,9 +9,10 @@ from city.demo.kinds import KINDS
 from city.demo.model import Staff
 from city.demo.offices import OFFICE_BY_SLUG
 from city.demo.people import CAST, PEOPLE, PERSON_BY_KEY
+from city.demo.service_key import service_key
 from city.demo.staff import STAFF, STAFF_BY_KEY
 from city.demo.venues import VENUE_BY_SLUG, VENUES
-from gateway.demo.cast import Cast, PlayedClient, PlayedPerson, PlayedStaff, Role
+from gateway.demo.cast import Cast, PlayedClient, PlayedKey, PlayedPerson, PlayedStaff, Role
 from kernel.sealing import Keys
 from kernel.settings import Settings
 
@@ -55,7 +57,8 @@ def who_is_who() -> list[tuple[str, str, str]]:
 
 def cast(settings: Settings) -> Cast:
     """Everybody, with the keys that this installation made for the demo. Raises KeyFileRefused."""
-    demo_keys = DemoKeys(Keys.read(settings.key_file))
+    keys = Keys.read(settings.key_file)
+    demo_keys = DemoKeys(keys)
     first = [PERSON_BY_KEY[key] for key in CAST.values()]
     residents = first + [person for person in PEOPLE if person not in first]
     return Cast(
@@ -66,7 +69,19 @@ def cast(settings: Settings) -> Cast:
         clients=[*_department_systems(demo_keys), *_devices(demo_keys)],
         chat_platform_url=settings.chat_platform_url,
         apps=_APPS,
+        service_keys=[_played_key(keys)],
     )
+
+
+def how_to_send(key_file: Path, url: str) -> list[tuple[str, str, str]]:
+    """What a program written for GOV.UK Notify is given, for the banner. Raises KeyFileRefused."""
+    key = _played_key(Keys.read(key_file))
+    return [("base URL", url, ""), ("API key", key.key, "")]
+
+
+def _played_key(keys: Keys) -> PlayedKey:
+    key = service_key(keys)
+    return PlayedKey(key.text, key.kind, DEPARTMENT_BY_SLUG[key.department].name_zh, key.department)
 
 
 def _office_of(one: Staff) -> str:

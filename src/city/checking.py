@@ -11,7 +11,7 @@ import asyncpg
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from city import asking, checking_published, environment, leftovers, locating
+from city import asking, checking_carriers, checking_published, environment, leftovers, locating
 from city.data_directory import FREE_BYTES_MIN, Address, DataDirectory, check_version
 from city.errors import CannotStart
 from city.finding import Finding
@@ -61,6 +61,7 @@ def _look(args: argparse.Namespace) -> Iterator[Finding]:
     yield from servers
     if all(server.is_fine for server in servers):
         yield from asyncio.run(checking_published.look(settings))
+    yield from asyncio.run(checking_carriers.look(settings))
     if address is not None:
         yield from _processes(place.directory, address)
     yield from _stand_ins(settings)
@@ -140,7 +141,7 @@ def _stand_ins(settings: Settings) -> Iterator[Finding]:
     """What stands in for the outside world. Nobody is to take a demo for a city."""
     loopback = ("http://127.", "http://localhost", "http://[::1]")
     found: Mapping[str, bool] = {
-        "SMS are shown in the demo outbox, not sent": settings.sms_provider == "demo",
+        "SMS are shown in the demo outbox, not sent": settings.carriers is None,
         "the chat platform is a stand-in": settings.chat_platform_url.startswith(loopback),
         "the real-name check is a stand-in": settings.real_name_url.startswith(loopback),
         "the demo's short cuts are open": settings.demo,

@@ -38,6 +38,7 @@ COMMANDS = (
     Command("verify", "city.verifying_offline", "say without a network whether a code is good", True, True),
     Command("verify-ledger", "city.auditing_ledger", "audit the ledger's log: was anything removed or altered?"),
     Command("bench", "city.bench", "measure a headline figure against a bare server in the same run"),
+    Command("prove-delivery", "city.proving.command", "prove against other people's servers that nothing owed is lost"),
     Command("test", "city.testing", "run the test suite; what ./test does", passes_on=True),
     Command("serve", "city.serving", "the web process alone"),
     Command("worker", "city.working", "the worker process alone: sending, reminding, rebuilding lists"),

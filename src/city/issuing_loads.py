@@ -11,35 +11,26 @@ import json
 import sys
 import time
 from collections.abc import AsyncGenerator
-from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-import aiohttp
 import msgspec
 
-from city import locating
+from city import department_program
+from city.department_program import Lost, Program
 from city.errors import CannotStart
-from city.journey.calling import ASSERTION_TYPE, assertion
+from city.line_files import File
 from city.progress import Progress, Step
-from gateway.demo.cast import Cast, PlayedClient
-from gateway.outside import AnswerTooLong, read_bounded
 
 NDJSON: Final = "application/x-ndjson"
-CHUNK_BYTES: Final = 64 * 1024
-INDEXED_EVERY_LINES: Final = 10_000
-"""Where so many lines begin is remembered, so that going on does not mean reading all before."""
 LOOKED_EVERY_SECONDS: Final = 1.0
 STALLED_SECONDS: Final = 60.0
 """After so long without a line more, the connection counts as lost."""
-ANSWER_SECONDS: Final = 20.0
 TRIES_MAX: Final = 8
 """In a row without a line more; then somebody has to look."""
 BACKOFF_SECONDS: Final = 0.5
 BACKOFF_SECONDS_MAX: Final = 8.0
-ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
 REFUSALS_PAGE: Final = 500
 SHOWN_MAX: Final = 20
 """Refused lines that are printed; `--report` has all."""
@@ -50,53 +41,6 @@ EXIT_CODES: Final = (
 )
 _IDS: Final = UUID("5b9d5f0e-6a1c-5c57-9d2b-3f2f5b9f4f11")
 """The namespace (RFC 9562 §5.5) of loads named by their content."""
-
-
-class Lost(Exception):
-    """The connection, or the city for a moment; going on may do."""
-
-
-class File(msgspec.Struct, frozen=True):
-    """A file of lines, read once: how many, what makes it this file, and where some of its lines begin."""
-
-    path: Path
-    lines: int
-    digest: str
-    offsets: list[int]
-
-    @classmethod
-    def read(cls, path: Path) -> "File":
-        """Raises CannotStart."""
-        digest, offsets, lines, at, ends = sha256(), [0], 0, 0, True
-        try:
-            with path.open("rb") as file:
-                while chunk := file.read(CHUNK_BYTES):
-                    digest.update(chunk)
-                    start = 0
-                    while (end := chunk.find(b"\n", start)) >= 0:
-                        lines, start = lines + 1, end + 1
-                        if lines % INDEXED_EVERY_LINES == 0:
-                            offsets.append(at + start)
-                    at += len(chunk)
-                    ends = chunk.endswith(b"\n")
-        except OSError as problem:
-            said = problem.strerror or type(problem).__name__
-            raise CannotStart(f"{path} cannot be read: {said}.", "Name a file of one JSON object a line.") from None
-        return cls(path, lines + (not ends), digest.hexdigest(), offsets)
-
-    async def from_line(self, number: int) -> AsyncGenerator[bytes]:
-        """The file from a line on, counted from 1, its last line ended."""
-        indexed = min((number - 1) // INDEXED_EVERY_LINES, len(self.offsets) - 1)
-        with self.path.open("rb") as file:
-            file.seek(self.offsets[indexed])
-            for _ in range(number - 1 - indexed * INDEXED_EVERY_LINES):
-                file.readline()
-            ends = True
-            while chunk := file.read(CHUNK_BYTES):
-                ends = chunk.endswith(b"\n")
-                yield chunk
-            if not ends:
-                yield b"\n"
 
 
 class Progressed(msgspec.Struct):
@@ -132,11 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--department", required=True, metavar="SLUG", help="whose certificates they are: police, parks"
     )
-    parser.add_argument("--url", help="the city to load into (default: the one that runs here)")
-    parser.add_argument(
-        "--key", type=Path, metavar="JWK", help="the department's private key, a JWK (default: its key in the demo)"
-    )
-    parser.add_argument("--client", metavar="ID", help="its client id (default: department:SLUG)")
+    department_program.add_arguments(parser)
     parser.add_argument("--load", type=UUID, metavar="UUID", help="the load's id (default: made of the file's content)")
     parser.add_argument("--tell", action="store_true", help="tell the holders of what is issued to them")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write every refused line there, as NDJSON")
@@ -145,21 +85,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Load the file. See the exit codes in the help."""
     file = File.read(args.file)
-    url = (args.url or _url_of_city(args)).rstrip("/")
-    return asyncio.run(_load(args, file, url))
-
-
-def _url_of_city(args: argparse.Namespace) -> str:
-    city = locating.running_city(args)
-    if city is None:
-        raise CannotStart("No city runs here.", "Start one with ./run, or say with --url where one is.")
-    return city.url
+    return asyncio.run(_load(args, file, department_program.url_of(args)))
 
 
 async def _load(args: argparse.Namespace, file: File, url: str) -> int:
-    timeout = aiohttp.ClientTimeout(total=None, connect=ANSWER_SECONDS)
-    async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False) as http:
-        sender = await _sender(args, http, url)
+    async with department_program.opened_client() as http:
+        sender = Sender(http, url, *await department_program.credentials(args, http, url))
         load_id = args.load or uuid5(_IDS, f"{args.department}\0{file.digest}")
         progress = Progress(sys.stdout)
         with progress.step(f"{file.lines} lines") as step:
@@ -195,58 +126,18 @@ async def _report(
         progress.say(f"  … and {load.refused - shown} more: {where}")
 
 
-async def _sender(args: argparse.Namespace, http: aiohttp.ClientSession, url: str) -> "Sender":
-    """Somebody who proves to be the department. Raises CannotStart."""
-    client_id = args.client or f"department:{args.department}"
-    if args.key is not None:
-        try:
-            jwk = msgspec.json.decode(args.key.read_bytes(), type=dict[str, Any])
-        except (OSError, msgspec.MsgspecError):
-            raise CannotStart(f"{args.key} is not a key.", "Name a private key, EC P-256, as a JWK.") from None
-        return Sender(http, url, PlayedClient(client_id, "department", "", args.department, jwk), url)
-    try:
-        async with http.get(f"{url}/demo/cast", allow_redirects=False) as answer:
-            cast = msgspec.json.decode(await read_bounded(answer, ANSWER_BYTES_MAX), type=Cast)
-    except (aiohttp.ClientError, OSError, TimeoutError):
-        raise CannotStart(f"The city does not answer at {url}.", "Look with ./run check how it is.") from None
-    except (msgspec.MsgspecError, AnswerTooLong):
-        raise CannotStart("This city gives no department's key away.", "Name yours with --key.") from None
-    played = next((one for one in cast.clients if one.client_id == client_id), None)
-    if played is None:
-        known = ", ".join(sorted(one.sort for one in cast.clients if one.audience == "department"))
-        raise CannotStart(f"There is no department {args.department}.", f"Name one of: {known}.")
-    return Sender(http, url, played, cast.issuer)
-
-
-class Sender:
-    """The department, as it talks to the city."""
-
-    def __init__(self, http: aiohttp.ClientSession, url: str, client: PlayedClient, issuer: str) -> None:
-        self._http = http
-        self._url = url
-        self._client = client
-        self._issuer = issuer
-        self._token = ""
-
-    async def prove(self) -> None:
-        """Get a fresh access token. Raises Lost, CannotStart."""
-        form = {
-            "grant_type": "client_credentials",
-            "client_assertion_type": ASSERTION_TYPE,
-            "client_assertion": assertion(self._client, issuer=self._issuer, now=datetime.now(UTC)),
-        }
-        body = await self._ask("POST", "/department/token", data=form)
-        self._token = str(msgspec.json.decode(body, type=dict[str, Any])["access_token"])
+class Sender(Program):
+    """The department, as it loads certificates."""
 
     async def load(self, method: str, load_id: UUID, act: str = "") -> Progressed:
         """Open, read or finish a load. Raises Lost, CannotStart."""
-        return msgspec.json.decode(await self._ask(method, f"/department/loads/{load_id}{act}"), type=Progressed)
+        return msgspec.json.decode(await self.ask(method, f"/department/loads/{load_id}{act}"), type=Progressed)
 
     async def send(self, load_id: UUID, lines: AsyncGenerator[bytes], *, first: int, tell: bool) -> Progressed:
         """Send lines. Raises Lost, CannotStart."""
         path = f"/department/loads/{load_id}/lines?from={first}&tell={'true' if tell else 'false'}"
         headers = {"Content-Type": NDJSON}
-        body = await self._ask("POST", path, data=lines, headers=headers, seconds=None)
+        body = await self.ask("POST", path, data=lines, headers=headers, seconds=None)
         return msgspec.json.decode(body, type=Progressed)
 
     async def refusals(self, load_id: UUID) -> AsyncGenerator[Refused]:
@@ -254,46 +145,12 @@ class Sender:
         cursor = ""
         while True:
             path = f"/department/loads/{load_id}/refusals?limit={REFUSALS_PAGE}{cursor and '&cursor=' + cursor}"
-            page = msgspec.json.decode(await self._ask("GET", path), type=dict[str, Any])
+            page = msgspec.json.decode(await self.ask("GET", path), type=dict[str, Any])
             for one in msgspec.convert(page["refusals"], list[Refused]):
                 yield one
             if page["next_cursor"] is None:
                 return
             cursor = page["next_cursor"]
-
-    async def _ask(
-        self, method: str, path: str, *, headers: dict[str, str] | None = None, data: Any = None,
-        seconds: float | None = ANSWER_SECONDS,
-    ) -> bytes:  # fmt: skip
-        sent = {**(headers or {}), **({"Authorization": f"Bearer {self._token}"} if self._token else {})}
-        try:
-            async with asyncio.timeout(seconds):
-                async with self._http.request(
-                    method, self._url + path, headers=sent, data=data, allow_redirects=False
-                ) as answer:
-                    body = await read_bounded(answer, ANSWER_BYTES_MAX)
-        except AnswerTooLong:
-            raise CannotStart(f"What answers at {self._url} is no city.", "Say with --url where one is.") from None
-        except (aiohttp.ClientError, OSError, TimeoutError) as problem:
-            raise Lost(f"the connection was lost: {type(problem).__name__}") from problem
-        if answer.status == 401 and self._token:
-            self._token = ""
-            await self.prove()
-            raise Lost("the access token had expired")
-        if answer.status // 100 == 2:
-            return body
-        said = _problem_of(body)
-        if answer.status in (400, 409, 429) or answer.status >= 500:
-            raise Lost(f"{answer.status} {said}")
-        raise CannotStart(f"The city refuses: {answer.status} {said}.", "Nothing more was sent; what was read stays.")
-
-
-def _problem_of(body: bytes) -> str:
-    try:
-        problem = msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.MsgspecError:
-        return "without a word"
-    return f"{problem.get('code', '')} {problem.get('detail') or problem.get('title', '')}".strip()
 
 
 class Loading:

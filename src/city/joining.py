@@ -1,4 +1,4 @@
-"""`department`: a department joins the entrance by its manifest, goes live, is taken away again; loads certificates."""
+"""`department`: a department joins the entrance by its manifest, goes live, is taken away; loads, and sends to many."""
 
 import argparse
 import asyncio
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from city import issuing_loads, locating
+from city import giving_keys, issuing_loads, locating, sending_batches, steering_batches
 from city.errors import CannotStart
 from city.reading_settings import read_settings
 from gateway import outside
@@ -35,16 +35,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing = acts.add_parser("list", help="every app, and whether residents see it")
     issue = acts.add_parser("issue", help="load a file of certificates, as the department does")
     issuing_loads.add_arguments(issue)
-    for one in (register, live, away, listing, issue):
+    send = acts.add_parser("send", help="send one text to everybody in a file, as the department does")
+    sending_batches.add_arguments(send)
+    batch = acts.add_parser("batch", help="look how far a department's batches are; pause, resume or cancel one")
+    steering_batches.add_arguments(batch)
+    key = acts.add_parser("key", help="make, list or revoke API keys of a department's programs")
+    giving_keys.add_arguments(key)
+    for one in (register, live, away, listing, issue, send, batch, key):
         locating.add_arguments(one)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it. Exit 0 when done, 1 when refused and nothing changed; `issue` has codes of its own."""
+    """Do it. Exit 0 when done, 1 when refused and nothing changed; `issue` and `send` have codes of their own."""
     if args.act == "read":
         return _read(args.manifest, args.environ)
     if args.act == "issue":
         return issuing_loads.run(args)
+    if args.act == "send":
+        return sending_batches.run(args)
+    if args.act == "batch":
+        return steering_batches.run(args)
+    if args.act == "key":
+        return giving_keys.run(args)
     with locating.environ_of_city(args) as environ:
         return asyncio.run(_act(args, read_settings(environ), environ))
 

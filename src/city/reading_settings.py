@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Mapping
+from pathlib import Path
 
 from city.environment import DEMO_DEPARTMENT_PORT, PREFIX, STANDIN_PORT
 from city.errors import CannotStart
@@ -22,9 +23,28 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
             "Correct that variable or unset it; docs/SETTINGS.md lists them all.",
         )
     try:
-        return load(environ)
+        settings = load(environ)
     except SettingsRefused as reason:
         raise CannotStart(
             f"The environment does not make valid settings: {reason}",
             "Correct or unset that variable; docs/SETTINGS.md lists them all.",
+        ) from None
+    if settings.carriers is not None:
+        _check_carriers(settings.carriers)
+    return settings
+
+
+def _check_carriers(path: Path) -> None:
+    """Raises CannotStart for a file that makes no carriers."""
+    from gateway.carriers.building import (
+        carriers_of,
+    )  # every channel's driver: only a city that has carriers loads them
+    from gateway.carriers.reading import CarriersRefused
+    from kernel.clock import SystemClock
+
+    try:
+        carriers_of(path, SystemClock())
+    except CarriersRefused as reason:
+        raise CannotStart(
+            f"The file of carriers cannot be used. {reason}", "Correct it; docs/CARRIERS.md explains every line."
         ) from None

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Final, TextIO
-from uuid import UUID, uuid5
 
 import msgspec
 
@@ -17,16 +16,20 @@ from appointments import model as desks
 from city.demo.certificates import all_holdings, holdings
 from city.demo.clients import DemoKeys, department_client, device_client
 from city.demo.departments import DEPARTMENT_BY_SLUG, DEPARTMENTS
+from city.demo.ids import department_id_of, device_id_of, staff_id_of, text_id_of, venue_id_of
 from city.demo.kinds import KIND_BY_SLUG, KINDS
 from city.demo.model import Holding, Kind, Person, Venue
 from city.demo.model import Staff as DemoStaff
 from city.demo.offices import OFFICES, SERVICE_BY_SLUG
 from city.demo.people import PEOPLE
 from city.demo.scenarios import SCENARIOS
+from city.demo.service_key import service_key, service_secret
 from city.demo.staff import STAFF
+from city.demo.texts import TEXTS
 from city.demo.venues import VENUES
 from city.departments.serving import MANIFEST, PORT_VARIABLE
 from city.planting_offices import offices, plant_offices
+from city.planting_texts import plant_text
 from city.progress import Progress
 from gateway import recognising
 from gateway.clients import proving
@@ -40,7 +43,6 @@ from gateway.staff import staffing
 from gateway.staff.model import StaffMember, StaffRole
 from kernel.clock import Clock, in_shanghai
 from kernel.db import Connection
-from kernel.ids import DepartmentId, DeviceId, StaffId, VenueId
 from kernel.people import Identity
 from kernel.settings import Settings
 from wallet import model as wallet
@@ -52,24 +54,6 @@ ACTOR: Final = "system:seeds"
 REGISTERS_AT_ONCE_MAX: Final = 4
 DEPARTMENTS_PORT_AFTER: Final = 2
 """The demo departments answer so many ports after the web process (`city.environment`)."""
-_IDS: Final = UUID("8c1f5a52-3c0e-5d0b-9a57-6f1f64f0c7a1")
-"""The namespace (RFC 9562 §5.5) of everything the demo names by a slug."""
-
-
-def department_id_of(slug: str) -> DepartmentId:
-    return DepartmentId(uuid5(_IDS, f"department/{slug}"))
-
-
-def venue_id_of(slug: str) -> VenueId:
-    return VenueId(uuid5(_IDS, f"venue/{slug}"))
-
-
-def device_id_of(slug: str) -> DeviceId:
-    return DeviceId(uuid5(_IDS, f"device/{slug}"))
-
-
-def staff_id_of(key: str) -> StaffId:
-    return StaffId(uuid5(_IDS, f"staff/{key}"))
 
 
 async def plant(settings: Settings, *, clock: Clock | None = None, out: TextIO | None = None) -> None:
@@ -77,11 +61,13 @@ async def plant(settings: Settings, *, clock: Clock | None = None, out: TextIO |
     progress = Progress(out or sys.stdout)
     parts = await CityParts.open(settings, process="seed", clock=clock)
     try:
-        with progress.step("departments, kinds, scenarios, venues and staff"):
+        with progress.step("departments, kinds, scenarios, venues, staff and texts"):
             await plant_catalogue(parts)
             await _plant_staff(parts)
             await _plant_clients(parts)
             await _join_parks(parts, settings)
+            await plant_texts(parts)
+            await plant_service_key(parts)
         with progress.step("certificates") as step:
             total = await _issue(parts, step.tick)
             step.outcome = f"{total} issued" if total else "all there"
@@ -226,6 +212,21 @@ async def _join_parks(parts: CityParts, settings: Settings) -> None:
         known = await onboarding.register(parts.db, parts.clock, manifest, actor=ACTOR)
     if known.state is State.REGISTERED:
         await onboarding.go_live(parts.db, parts.clock, manifest.slug, actor=ACTOR)
+
+
+async def plant_texts(parts: CityParts) -> None:
+    """The departments' texts, approved."""
+    for one in TEXTS:
+        ids = department_id_of(one.department), text_id_of(one.slug)
+        await plant_text(parts, *ids, one.sort, one.content, actor=ACTOR)
+    await parts.snapshots.read_all()
+
+
+async def plant_service_key(parts: CityParts) -> None:
+    """The key with which programs of others send the parks department's texts."""
+    key = service_key(parts.keys)
+    service_id, secret = department_id_of(key.department), service_secret(parts.keys)
+    await parts.services.keys.plant(service_id, key.name, key.kind, secret, actor=ACTOR)
 
 
 async def _issue(parts: CityParts, tick: Callable[[str], None]) -> int:

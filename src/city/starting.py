@@ -239,9 +239,11 @@ def _banner(plan: Plan) -> str:
     """What a person needs to know, in under a screen."""
     lines = ["", f"  The city is open at {plan.url}", ""]
     if environment.is_demo(plan.given):
-        from city.casting import who_is_who  # the demo city is read only here, and takes a moment
+        from city.casting import how_to_send, who_is_who  # the demo city is read only here, and takes a moment
 
+        key_file = Path(_environ_of_parts(plan, "", "")[environment.KEY_FILE])
         lines += ["  Who can sign in:", *_columns(who_is_who()), ""]
+        lines += ["  For programs written for GOV.UK Notify:", *_columns(how_to_send(key_file, plan.url)), ""]
     lines += [
         "  What to try:",
         f"    open {plan.url} in a browser",

@@ -27,6 +27,8 @@ WANTED = (
         "the front in a real browser",
     ),
     Wanted("wrk", ("wrk",), "tests/bench", "the headline figures of ./run bench"),
+    Wanted("Node.js with npm", ("npm",), "tests/faults/smsc", "SMS against another author's SMSC"),
+    Wanted("Node.js with npm", ("npm",), "tests/clients/test_notify_node_client.py", "GOV.UK Notify's client for Node"),
 )
 PROCESSES_MAX = 4
 """Each brings up a database of its own."""

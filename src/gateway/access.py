@@ -16,13 +16,15 @@ from litestar.types import ASGIApp, Message, Receive, Send
 
 from gateway import tokens
 from kernel import problems
-from kernel.audience import Signed
+from kernel.audience import PROGRAM_PATHS, Program, Signed
 from kernel.clock import Clock
-from kernel.errors import RateLimited
+from kernel.errors import RateLimited, Refusal
 from kernel.keys import NotOurSignature, SigningKeys
 from kernel.limits import Limit, Limits
 from kernel.principal import NotProved
 from kernel.telemetry import Telemetry, Tracing, stopwatch
+from notifications.notify_v2.errors import in_their_words
+from notifications.services.keys.proving import Proving
 
 TOKENS_CACHED_MAX = 50_000
 """Verified tokens kept per process; when full, the older half goes (they are verified again, nothing is lost)."""
@@ -32,6 +34,10 @@ _ABSENT = Signed(NotProved("absent"), None)
 _INVALID = Signed(NotProved("invalid"), None)
 _EXPIRED = Signed(NotProved("expired"), None)
 _REVOKED = Signed(NotProved("revoked"), None)
+
+_NOT_PROVED = {"absent": _ABSENT, "invalid": _INVALID, "expired": _EXPIRED, "revoked": _REVOKED}
+PROGRAM_REQUESTS_PER_MINUTE = 12_000
+"""Of one service with one kind of key, reads included; what it sends is limited where messages are accepted."""
 
 _TWO_TOKENS = b""
 """In place of two Authorization headers: whatever stood before us may have looked at the other one."""
@@ -107,6 +113,20 @@ class TokenCheck:
         return verified
 
 
+class ProgramCheck:
+    """Turns the Authorization header of a department's program into a `Signed`, from memory alone."""
+
+    def __init__(self, proving: Proving) -> None:
+        self._proving = proving
+
+    def check(self, header: bytes | None, now: float) -> tuple[Signed, str | None]:
+        """Whose API key the token was signed with, and under whose name its requests are limited."""
+        key = self._proving.prove(header, now)
+        if isinstance(key, str):
+            return _NOT_PROVED[key], None
+        return Signed(Program(key.key_id, key.service_id, key.kind), None), f"service {key.service_id} {key.kind}"
+
+
 class Edge:
     """Stands before the application. Holds no request up: everything here is in memory."""
 
@@ -121,6 +141,7 @@ class Edge:
         *,
         requests_per_minute: int,
         proxies: int = 0,
+        programs: ProgramCheck | None = None,
     ) -> None:
         self._app = app
         self._check = check
@@ -130,6 +151,8 @@ class Edge:
         self._clock = clock
         self._limit = Limit("edge", requests_per_minute, 60)
         self._proxies = proxies
+        self._programs = programs
+        self._program_limit = Limit("programs", max(PROGRAM_REQUESTS_PER_MINUTE, requests_per_minute), 60)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -139,7 +162,13 @@ class Edge:
         authorization, traceparent, forwarded = _headers(scope["headers"])
         if self._proxies:
             scope["client"] = _client(forwarded, self._proxies, scope.get("client"))
-        signed, limits_as = self._check.check(authorization, self._clock.now().timestamp())
+        now, limit = self._clock.now().timestamp(), self._limit
+        is_program = self._programs is not None and scope["path"].startswith(PROGRAM_PATHS)
+        if self._programs is not None and is_program:
+            signed, limits_as = self._programs.check(authorization, now)
+            limit = limit if limits_as is None else self._program_limit
+        else:
+            signed, limits_as = self._check.check(authorization, now)
         scope["user"] = signed
         status = 500
 
@@ -154,9 +183,9 @@ class Edge:
                 message["headers"] = headers
             await send(message)
 
-        wait = self._limits.allow_locally(self._limit, limits_as or _address(scope))
+        wait = self._limits.allow_locally(limit, limits_as or _address(scope))
         if wait is not None:
-            await _refuse(RateLimited(retry_after_seconds=int(wait) + 1), answer)
+            await _refuse(RateLimited(retry_after_seconds=int(wait) + 1), answer, in_their_form=is_program)
         elif self._tracing.is_on:
             await self._traced(scope, receive, answer, traceparent)
         else:
@@ -211,8 +240,11 @@ def _route(scope: Any) -> str:
     return scope.get("path_template") or "unknown"
 
 
-async def _refuse(refusal: RateLimited, send: Send) -> None:
-    headers = [(b"content-type", problems.PROBLEM_MEDIA.encode())]
+async def _refuse(refusal: Refusal, send: Send, *, in_their_form: bool) -> None:
+    media, body = problems.PROBLEM_MEDIA, problems.encode(refusal)
+    if in_their_form:
+        media, body = "application/json", msgspec.json.encode(in_their_words(refusal, ""))
+    headers = [(b"content-type", media.encode())]
     headers += [(name.lower().encode(), value.encode()) for name, value in problems.headers(refusal).items()]
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
-    await send({"type": "http.response.body", "body": problems.encode(refusal), "more_body": False})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

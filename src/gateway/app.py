@@ -15,18 +15,19 @@ from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp
 
 from gateway import describing, routes
-from gateway.access import Edge, TokenCheck
+from gateway.access import Edge, ProgramCheck, TokenCheck
 from gateway.demo.cast import Cast
 from gateway.express import Express
 from gateway.home.home import Home
 from gateway.lean import SHORT_BYTES_MAX, LeanRequest, LeanResponse, give_plainly
 from gateway.parts import CityParts
 from kernel import problems, snapshots
-from kernel.audience import router_of
+from kernel.audience import router_of, router_of_programs
 from kernel.errors import NoSuchPath
 from kernel.log import get_logger
 from kernel.principal import Audience
 from kernel.settings import Settings
+from notifications.notify_v2 import http as notify_v2
 
 BODY_BYTES_MAX = 1024 * 1024
 """The largest request body taken; the largest we expect is a certificate of a few kilobytes."""
@@ -45,13 +46,14 @@ def build_app(parts: CityParts, settings: Settings, cast: Cast | None = None) ->
         useful={"worker": parts.ask_worker, "departments": parts.ask_departments, "outside world": parts.ask_outside},
         cast=cast,
         telemetry=parts.telemetry,
-        describe=describing.documents,
+        describe=describing.every_document,
     )
     app = Litestar(
         [router_of(audience, routes.handlers_of(audience, demo=settings.demo)) for audience in Audience]
+        + [router_of_programs(notify_v2.HANDLERS)]
         + [create_static_files_router("/static", [STATIC], cache_control=None, guards=[_only_names_of_ours])],
         dependencies=_provide({**parts.by_name(), "home": home, "cast": cast}),
-        exception_handlers=problems.HANDLERS,
+        exception_handlers=notify_v2.by_entrance(problems.HANDLERS),
         openapi_config=None,
         logging_config=None,
         request_max_body_size=BODY_BYTES_MAX,
@@ -73,6 +75,7 @@ def build_app(parts: CityParts, settings: Settings, cast: Cast | None = None) ->
         parts.clock,
         requests_per_minute=settings.requests_per_minute,
         proxies=settings.proxies,
+        programs=ProgramCheck(parts.services.proving),
     )
 
 

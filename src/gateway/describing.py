@@ -12,20 +12,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from litestar import Litestar, Response
+from litestar import Litestar, Response, Router
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.spec import Server
+from litestar.openapi.spec import Components, Server
 from litestar.routes import HTTPRoute
 
 from gateway import routes
 from gateway.parts import PART_NAMES
 from kernel import errors
-from kernel.audience import SECURITY, router_of
+from kernel.audience import PROGRAM_SECURITY, SECURITY, router_of, router_of_programs
 from kernel.errors import Refusal
 from kernel.principal import Audience
 from kernel.problems import PROBLEM_MEDIA, Problem
+from notifications.notify_v2.errors import Errors
+from notifications.notify_v2.http import HANDLERS as PROGRAM_HANDLERS
 
 VERSION = "1"
 JSON = "application/json"
@@ -83,7 +85,11 @@ _TAG_OF = {
     "calendar": "Appointments", "calendars": "Appointments", "calendar-feeds": "Appointments", "trips": "Appointments",
     "tickets": "Desk", "appeals": "Desk", "ratings": "Desk", "offering": "Desk",
     "slots": "Appointments", "offices": "Appointments", "services": "Appointments", "desk": "Desk",
-    "inbox": "Messages", "contact-preferences": "Messages", "messages": "Messages", "apps": "Department apps",
+    "inbox": "Messages", "contact-preferences": "Messages", "contact": "Messages", "subscriptions": "Messages",
+    "unsubscribe": "Messages", "messages": "Messages", "texts": "Messages", "cases": "Messages",
+    "keys": "Messages", "team": "Messages", "sent": "Messages", "batches": "Messages",
+    "callbacks": "Messages", "received-texts": "Messages",
+    "statistics": "Messages", "retention": "Messages", "apps": "Department apps",
     "issuers": "Catalogue", "venues": "Catalogue", "devices": "Catalogue", "audit": "Oversight",
     "venue-applications": "Catalogue", "presentations": "Certificates", "offline-codes": "Certificates",
     "pre-issued-codes": "Certificates", "proofs": "Certificates",
@@ -94,7 +100,7 @@ _TAG_OF = {
     "signing-keys": "Oversight", "alerts": "Oversight", "health": "Health", "demo": "Demo",
 }  # fmt: skip
 """What people do at a path, by its first word after the audience. A new word is given its tag here."""
-_TAG_FOR_OPERATORS = {"kinds": "Catalogue", "scenarios": "Catalogue"}
+_TAG_FOR_OPERATORS = {"kinds": "Catalogue", "scenarios": "Catalogue", "services": "Messages"}
 
 _HEADERS = {
     "401": {"WWW-Authenticate": {"description": "`Bearer`", "schema": {"type": "string"}}},
@@ -120,24 +126,50 @@ def _absent() -> Callable[[], None]:
     return give
 
 
-def _document(audience: Audience) -> dict[str, Any]:
-    title, description = _TITLES[audience]
-    app = Litestar(
-        [router_of(audience, routes.handlers_of(audience, demo=True))],
+PROGRAMS = "notify"
+"""What the description of the programs' entrance is called; it is no audience of ours."""
+
+
+def _application(router: Router, title: str, description: str, components: Components) -> Litestar:
+    return Litestar(
+        [router],
         openapi_config=OpenAPIConfig(
             title=title,
             version=VERSION,
             description=description,
-            components=SECURITY,
+            components=components,
             servers=[Server(url="/")],
             use_handler_docstrings=True,
         ),
         dependencies={name: Provide(_absent(), sync_to_thread=False) for name in PART_NAMES},
         logging_config=None,
     )
+
+
+def _document_of_programs() -> dict[str, Any]:
+    """The entrance of programs written for GOV.UK Notify. Refusals have its form, which each operation says itself."""
+    app = _application(
+        router_of_programs(PROGRAM_HANDLERS),
+        "Suishenban, for departments' programs",
+        "Version 2 of GOV.UK Notify's API, for SMS and e-mail: its official clients work unmodified.",
+        PROGRAM_SECURITY,
+    )
     schema: dict[str, Any] = app.openapi_schema.to_schema()
     described = list(_described(app, schema))
-    _describe_types(schema, described)
+    _describe_types(schema, described, Errors)
+    for one in described:
+        _say_plainly(one.operation)
+        one.operation["tags"] = ["Messages"]
+    schema["tags"] = [{"name": "Messages", "description": _TAGS["Messages"]}]
+    return schema
+
+
+def _document(audience: Audience) -> dict[str, Any]:
+    title, description = _TITLES[audience]
+    app = _application(router_of(audience, routes.handlers_of(audience, demo=True)), title, description, SECURITY)
+    schema: dict[str, Any] = app.openapi_schema.to_schema()
+    described = list(_described(app, schema))
+    _describe_types(schema, described, Problem)
     _describe_events(described)
     for one in described:
         _refuse_in_common(one)
@@ -156,9 +188,9 @@ def _described(app: Litestar, schema: dict[str, Any]) -> Iterator[_Described]:
                 yield _Described(route.path_format, operation, handler)
 
 
-def _describe_types(schema: dict[str, Any], described: Sequence[_Described]) -> None:
+def _describe_types(schema: dict[str, Any], described: Sequence[_Described], refusal: type) -> None:
     """Describe bodies and answers as msgspec reads and writes them."""
-    places: list[tuple[Any, dict[str, Any]]] = [(Problem, {})]
+    places: list[tuple[Any, dict[str, Any]]] = [(refusal, {})]
     for _, operation, handler in described:
         data = handler.parsed_fn_signature.parameters.get("data")
         if data is not None:
@@ -272,10 +304,15 @@ def documents() -> dict[str, dict[str, Any]]:
     return {audience.value: _document(audience) for audience in Audience}
 
 
+def every_document() -> dict[str, dict[str, Any]]:
+    """Those of audiences, and the one of departments' programs."""
+    return {**documents(), PROGRAMS: _document_of_programs()}
+
+
 def write_openapi(folder: Path) -> list[Path]:
     """Write `<audience>.json` for each audience; return the files."""
     written = []
-    for audience, document in documents().items():
+    for audience, document in every_document().items():
         file = folder / f"{audience}.json"
         file.write_text(json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
         written.append(file)

@@ -45,6 +45,8 @@ class Way(NamedTuple):
     """What the handler is called with."""
     decode: Callable[[bytes], Any] | None
     dependencies: tuple[Dependency, ...]
+    speaks: problems.Speakers
+    """Who answers for exceptions: the city's, or the handler's own."""
 
 
 class Express:
@@ -92,7 +94,7 @@ class Express:
             try:
                 body, receive = await _short_body(scope, receive)
             except MalformedRequest as refusal:
-                await _send(send, *_refused(refusal, LeanRequest(scope, receive, send)))
+                await _send(send, *_refused(refusal, LeanRequest(scope, receive, send), way.speaks))
                 return
             if body is None:
                 await self._app(scope, receive, send)
@@ -152,7 +154,7 @@ class Express:
             else:
                 response = await way.handler.to_response(app=self._app, data=found, request=request)
         except Exception as surprise:  # noqa: BLE001 -- answered as the framework would have it answered
-            status, headers, answered = _refused(surprise, request)
+            status, headers, answered = _refused(surprise, request, way.speaks)
             response = None
         if response is None:
             await _send(send, status, headers, answered)
@@ -198,6 +200,7 @@ def way_of(needs: Needs) -> Way | None:
         decode=None if needs.body is None else decoder_of(needs.body),
         dependencies=tuple(one for one in needs.dependencies if one[0] in wanted),
         wanted=wanted,
+        speaks={**problems.HANDLERS, **(handler.exception_handlers or {})},
     )
 
 
@@ -218,14 +221,18 @@ async def _short_body(scope: Any, receive: Receive) -> tuple[bytes | None, Recei
     return (part if len(part) == int(lengths[0]) else None), first_again(message, receive)
 
 
-def _refused(surprise: Exception, request: Request[Any, Any, Any]) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-    if isinstance(surprise, Refusal):
+def _refused(
+    surprise: Exception, request: Request[Any, Any, Any], speaks: problems.Speakers
+) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    media = _PROBLEM
+    if isinstance(surprise, Refusal) and speaks[Refusal] is problems.of_refusal:
         status, said, body = surprise.status, problems.headers(surprise), problems.encode(surprise)
     else:
-        answered = problems.handler_of(surprise)(request, surprise)
+        answered = problems.handler_of(surprise, speaks)(request, surprise)
         status, said, body = answered.status_code or 500, dict(answered.headers), answered.content
+        media = (b"content-type", str(answered.media_type).encode())
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in said.items()]
-    return status, [*headers, _PROBLEM, (b"content-length", b"%d" % len(body))], body
+    return status, [*headers, media, (b"content-length", b"%d" % len(body))], body
 
 
 async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

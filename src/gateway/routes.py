@@ -14,7 +14,16 @@ import gateway.miniapp.http
 import gateway.operators.http
 import gateway.residents.http
 import gateway.staff.http
+import notifications.batches.http
+import notifications.callbacks.http
+import notifications.cases.http
+import notifications.channels.clouds.http
 import notifications.http
+import notifications.replies.http
+import notifications.retention.http
+import notifications.services.http
+import notifications.statistics.http
+import notifications.texts.http
 import wallet.http
 from kernel.audience import Handlers
 from kernel.principal import Audience
@@ -30,6 +39,15 @@ _EVERYWHERE: tuple[Handlers, ...] = (
     wallet.http.HANDLERS,
     appointments.http.HANDLERS,
     notifications.http.HANDLERS,
+    notifications.services.http.HANDLERS,
+    notifications.batches.http.HANDLERS,
+    notifications.texts.http.HANDLERS,
+    notifications.callbacks.http.HANDLERS,
+    notifications.cases.http.HANDLERS,
+    notifications.replies.http.HANDLERS,
+    notifications.statistics.http.HANDLERS,
+    notifications.retention.http.HANDLERS,
+    notifications.channels.clouds.http.HANDLERS,
 )
 _IN_A_DEMO: tuple[Handlers, ...] = (gateway.demo.http.HANDLERS, gateway.demo.http_cast.HANDLERS)
 

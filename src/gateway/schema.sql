@@ -82,6 +82,24 @@ CREATE TABLE kernel.signing_key (
 CREATE UNIQUE INDEX one_key_of_a_generation ON kernel.signing_key USING btree (purpose, generation);
 COMMENT ON TABLE kernel.signing_key IS 'Signing keys, private half sealed. distribution: reference';
 
+CREATE TABLE notifications.api_key (
+    key_id uuid NOT NULL,
+    service_id uuid NOT NULL,
+    number integer NOT NULL,
+    name text NOT NULL,
+    kind text NOT NULL,
+    secret bytea NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    CONSTRAINT api_key_pkey PRIMARY KEY (key_id),
+    CONSTRAINT api_key_kind_check CHECK (kind = ANY (ARRAY['live'::text, 'team'::text, 'test'::text])),
+    CONSTRAINT api_key_name_check CHECK (length(name) >= 1 AND length(name) <= 60),
+    CONSTRAINT api_key_number_check CHECK (number >= 1 AND number <= 10)
+);
+CREATE UNIQUE INDEX one_key_of_a_name ON notifications.api_key USING btree (service_id, name) WHERE revoked_at IS NULL;
+CREATE UNIQUE INDEX ten_keys_of_a_service ON notifications.api_key USING btree (service_id, number) WHERE revoked_at IS NULL;
+COMMENT ON TABLE notifications.api_key IS 'What a department''s programs prove themselves by; the secret sealed, for it is a key of an HMAC. distribution: reference';
+
 CREATE TABLE notifications.attempt (
     bucket integer NOT NULL,
     message_id uuid NOT NULL,
@@ -94,18 +112,169 @@ CREATE TABLE notifications.attempt (
     ended_at timestamp with time zone,
     provider_ref text,
     reason text,
+    parts smallint DEFAULT 1 NOT NULL,
+    told integer DEFAULT 0 NOT NULL,
+    missed boolean DEFAULT false NOT NULL,
     CONSTRAINT attempt_pkey PRIMARY KEY (bucket, message_id, channel, fence),
     CONSTRAINT attempt_bucket_check CHECK (bucket >= 0 AND bucket <= 63),
-    CONSTRAINT attempt_channel_check CHECK (channel = 'sms'::text),
+    CONSTRAINT attempt_channel_check CHECK (channel = ANY (ARRAY['sms'::text, 'email'::text, 'subscribe'::text])),
     CONSTRAINT attempt_fence_check CHECK (fence >= 1),
     CONSTRAINT attempt_outcome_check CHECK (outcome = ANY (ARRAY['accepted'::text, 'rejected'::text, 'unknown'::text])),
+    CONSTRAINT attempt_parts_check CHECK (parts >= 1 AND parts <= 31),
     CONSTRAINT attempt_provider_check CHECK (length(provider) <= 60),
     CONSTRAINT attempt_provider_ref_check CHECK (length(provider_ref) <= 200),
     CONSTRAINT attempt_reason_check CHECK (length(reason) <= 200),
     CONSTRAINT ended_with_an_outcome CHECK ((outcome IS NULL) = (ended_at IS NULL))
 );
+CREATE INDEX attempt_unknown ON notifications.attempt USING btree (bucket, intended_at) WHERE outcome = 'unknown'::text;
 CREATE UNIQUE INDEX never_twice_on_ordinary_lanes ON notifications.attempt USING btree (bucket, message_id, channel) WHERE NOT may_repeat AND outcome IS DISTINCT FROM 'rejected'::text;
 COMMENT ON TABLE notifications.attempt IS 'Every try at a delivery, written before anything is sent; without outcome: nobody knows yet. distribution: bucket';
+COMMENT ON COLUMN notifications.attempt.parts IS 'How many SMS its text came to; 1 for whatever is no SMS.';
+COMMENT ON COLUMN notifications.attempt.told IS 'Which parts of a long text arrived, a bit for each, counted from 0.';
+COMMENT ON COLUMN notifications.attempt.missed IS 'A receipt said that it did not arrive.';
+
+CREATE TABLE notifications.batch (
+    batch_id uuid NOT NULL,
+    department_id uuid NOT NULL,
+    name text NOT NULL,
+    text_id uuid NOT NULL,
+    version smallint NOT NULL,
+    lane smallint NOT NULL,
+    kind text NOT NULL,
+    language text NOT NULL,
+    rows bigint,
+    send_at timestamp with time zone,
+    state text NOT NULL,
+    is_settled boolean NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    touched_at timestamp with time zone NOT NULL,
+    starts_at timestamp with time zone,
+    resumed_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    spans bigint[] NOT NULL,
+    received bigint NOT NULL,
+    refused bigint NOT NULL,
+    fed bigint NOT NULL,
+    fed_before bigint NOT NULL,
+    withdrawn bigint NOT NULL,
+    CONSTRAINT batch_pkey PRIMARY KEY (batch_id),
+    CONSTRAINT batch_check CHECK (refused >= 0 AND refused <= received),
+    CONSTRAINT batch_fed_before_check CHECK (fed_before >= 0),
+    CONSTRAINT batch_fed_check CHECK (fed >= 0),
+    CONSTRAINT batch_kind_check CHECK (kind = ANY (ARRAY['live'::text, 'team'::text, 'test'::text])),
+    CONSTRAINT batch_lane_check CHECK (lane >= 0 AND lane <= 4),
+    CONSTRAINT batch_language_check CHECK (language = ANY (ARRAY['zh'::text, 'en'::text])),
+    CONSTRAINT batch_name_check CHECK (length(name) >= 1 AND length(name) <= 120),
+    CONSTRAINT batch_received_check CHECK (received >= 0),
+    CONSTRAINT batch_rows_check CHECK (rows >= 1),
+    CONSTRAINT batch_spans_check CHECK ((cardinality(spans) % 2) = 0),
+    CONSTRAINT batch_state_check CHECK (state = ANY (ARRAY['open'::text, 'started'::text, 'paused'::text, 'cancelled'::text, 'finished'::text])),
+    CONSTRAINT batch_version_check CHECK (version >= 1),
+    CONSTRAINT batch_withdrawn_check CHECK (withdrawn >= 0),
+    CONSTRAINT ended_at_an_hour CHECK ((ended_at IS NOT NULL) = (state = ANY (ARRAY['cancelled'::text, 'finished'::text]))),
+    CONSTRAINT fed_was_taken CHECK (fed <= (received - refused)),
+    CONSTRAINT finished_when_fed CHECK (state <> 'finished'::text OR fed = (received - refused)),
+    CONSTRAINT started_at_an_hour CHECK (starts_at IS NULL OR state <> 'open'::text)
+);
+CREATE INDEX batch_left ON notifications.batch USING btree (touched_at) WHERE state = ANY (ARRAY['open'::text, 'paused'::text]);
+CREATE INDEX batch_of_department ON notifications.batch USING btree (department_id, opened_at DESC, batch_id DESC);
+CREATE INDEX batch_started ON notifications.batch USING btree (starts_at) WHERE state = 'started'::text;
+CREATE INDEX batch_unsettled ON notifications.batch USING btree (touched_at) WHERE NOT is_settled;
+COMMENT ON TABLE notifications.batch IS 'One text to many: what a department said of it, which rows have come (spans: first, last, first, last …), how many were fed. is_settled: its state is carried out in every bucket. distribution: batch_id';
+
+CREATE TABLE notifications.batch_refusal (
+    batch_id uuid NOT NULL,
+    number bigint NOT NULL,
+    code text NOT NULL,
+    detail text NOT NULL,
+    field text,
+    reference text,
+    CONSTRAINT batch_refusal_pkey PRIMARY KEY (batch_id, number),
+    CONSTRAINT batch_refusal_detail_check CHECK (length(detail) <= 200),
+    CONSTRAINT batch_refusal_field_check CHECK (length(field) <= 60),
+    CONSTRAINT batch_refusal_number_check CHECK (number >= 1),
+    CONSTRAINT batch_refusal_reference_check CHECK (length(reference) <= 200)
+);
+COMMENT ON TABLE notifications.batch_refusal IS 'Rows of a batch that were refused, and why. distribution: batch_id';
+
+CREATE TABLE notifications.batch_row (
+    bucket integer NOT NULL,
+    batch_id uuid NOT NULL,
+    number bigint NOT NULL,
+    message_id uuid NOT NULL,
+    person_id uuid,
+    address bytea,
+    sealed_values bytea NOT NULL,
+    reference text,
+    ending text,
+    CONSTRAINT batch_row_pkey PRIMARY KEY (bucket, batch_id, number),
+    CONSTRAINT batch_row_bucket_check CHECK (bucket >= 0 AND bucket <= 63),
+    CONSTRAINT batch_row_ending_check CHECK (ending = ANY (ARRAY['delivered'::text, 'expired'::text, 'undeliverable'::text])),
+    CONSTRAINT batch_row_number_check CHECK (number >= 1),
+    CONSTRAINT batch_row_reference_check CHECK (length(reference) >= 1 AND length(reference) <= 200),
+    CONSTRAINT bucket_in_id CHECK ((get_byte(uuid_send(message_id), 15) & 63) = bucket),
+    CONSTRAINT to_one_recipient CHECK (person_id IS NULL OR address IS NULL)
+);
+COMMENT ON TABLE notifications.batch_row IS 'A row of a batch until it is fed, sealed to its message; the bucket is of batch and number. distribution: bucket';
+
+CREATE TABLE notifications.batch_tally (
+    batch_id uuid NOT NULL,
+    delivered bigint NOT NULL,
+    failed bigint NOT NULL,
+    unknown bigint NOT NULL,
+    withdrawn bigint NOT NULL,
+    CONSTRAINT batch_tally_pkey PRIMARY KEY (batch_id)
+);
+COMMENT ON TABLE notifications.batch_tally IS 'What became of the messages of a batch, as counted up to now; of those alone whom its sender named by number or address. distribution: batch_id';
+
+CREATE TABLE notifications.callback_endpoint (
+    endpoint_id uuid NOT NULL,
+    service_id uuid NOT NULL,
+    number integer NOT NULL,
+    events text[] NOT NULL,
+    sealed_target bytea NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    failing_since timestamp with time zone,
+    disabled_at timestamp with time zone,
+    disabled_for text,
+    removed_at timestamp with time zone,
+    CONSTRAINT callback_endpoint_pkey PRIMARY KEY (endpoint_id),
+    CONSTRAINT callback_endpoint_disabled_for_check CHECK (disabled_for = ANY (ARRAY['failing'::text, 'gone'::text, 'operator'::text])),
+    CONSTRAINT callback_endpoint_events_check CHECK (cardinality(events) > 0 AND events <@ ARRAY['message.delivered'::text, 'message.failed'::text, 'message.unknown'::text, 'text.received'::text, 'batch.finished'::text]),
+    CONSTRAINT callback_endpoint_number_check CHECK (number >= 1 AND number <= 5),
+    CONSTRAINT disabled_for_a_reason CHECK ((disabled_at IS NULL) = (disabled_for IS NULL))
+);
+CREATE UNIQUE INDEX five_endpoints_of_a_department ON notifications.callback_endpoint USING btree (service_id, number) WHERE removed_at IS NULL;
+COMMENT ON TABLE notifications.callback_endpoint IS 'Where departments are called back; address and secrets sealed. Never deleted, so that no id is used twice. distribution: reference';
+
+CREATE TABLE notifications.callback_event (
+    endpoint_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    type text NOT NULL,
+    sealed_body bytea NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    stage text NOT NULL,
+    tries integer NOT NULL,
+    fence integer NOT NULL,
+    next_at timestamp with time zone,
+    give_up_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    reason text,
+    CONSTRAINT callback_event_pkey PRIMARY KEY (endpoint_id, event_id),
+    CONSTRAINT callback_event_fence_check CHECK (fence >= 0),
+    CONSTRAINT callback_event_reason_check CHECK (length(reason) <= 200),
+    CONSTRAINT callback_event_stage_check CHECK (stage = ANY (ARRAY['waiting'::text, 'sending'::text, 'told'::text, 'dead'::text])),
+    CONSTRAINT callback_event_tries_check CHECK (tries >= 0),
+    CONSTRAINT callback_event_type_check CHECK (length(type) <= 40),
+    CONSTRAINT event_ended_when_not_open CHECK ((stage = ANY (ARRAY['told'::text, 'dead'::text])) = (ended_at IS NOT NULL)),
+    CONSTRAINT open_event_is_looked_at CHECK ((stage = ANY (ARRAY['waiting'::text, 'sending'::text])) = (next_at IS NOT NULL))
+);
+CREATE INDEX callback_event_dead ON notifications.callback_event USING btree (endpoint_id, made_at) WHERE stage = 'dead'::text;
+CREATE INDEX callback_event_given_up ON notifications.callback_event USING btree (endpoint_id, give_up_at) WHERE next_at IS NOT NULL;
+CREATE INDEX callback_event_newest ON notifications.callback_event USING btree (endpoint_id, made_at DESC, event_id DESC);
+CREATE INDEX callback_event_open ON notifications.callback_event USING btree (endpoint_id, next_at) WHERE next_at IS NOT NULL;
+COMMENT ON TABLE notifications.callback_event IS 'What an endpoint is told, sealed; next_at: waiting, when to try; sending, when the lease ends. distribution: endpoint_id';
 
 CREATE TABLE notifications.carried (
     bucket integer NOT NULL,
@@ -116,13 +285,60 @@ CREATE TABLE notifications.carried (
     fence integer NOT NULL,
     lane smallint NOT NULL,
     accepted_at timestamp with time zone NOT NULL,
+    channel text DEFAULT 'sms'::text NOT NULL,
+    part smallint DEFAULT 0 NOT NULL,
+    parts smallint DEFAULT 1 NOT NULL,
     CONSTRAINT carried_pkey PRIMARY KEY (bucket, provider, provider_ref),
     CONSTRAINT carried_bucket_check CHECK (bucket >= 0 AND bucket <= 63),
+    CONSTRAINT carried_channel_check CHECK (channel = ANY (ARRAY['sms'::text, 'email'::text, 'subscribe'::text])),
     CONSTRAINT carried_lane_check CHECK (lane >= 0 AND lane <= 4),
     CONSTRAINT carried_message_bucket_check CHECK (message_bucket >= 0 AND message_bucket <= 63),
-    CONSTRAINT carried_provider_ref_check CHECK (length(provider_ref) >= 1 AND length(provider_ref) <= 200)
+    CONSTRAINT carried_provider_ref_check CHECK (length(provider_ref) >= 1 AND length(provider_ref) <= 200),
+    CONSTRAINT part_of_parts CHECK (part >= 0 AND part < parts AND parts <= 31)
 );
+CREATE INDEX carried_by_time ON notifications.carried USING brin (accepted_at);
 COMMENT ON TABLE notifications.carried IS 'Which attempt a provider means by its reference; the bucket is of provider and reference. distribution: bucket';
+
+CREATE TABLE notifications.case_notice (
+    case_digest bytea NOT NULL,
+    kind text NOT NULL,
+    number smallint NOT NULL,
+    revision integer NOT NULL,
+    content_digest bytea NOT NULL,
+    message_id uuid NOT NULL,
+    sealed_content bytea NOT NULL,
+    told_number smallint,
+    is_current boolean NOT NULL,
+    told_at timestamp with time zone NOT NULL,
+    CONSTRAINT case_notice_pkey PRIMARY KEY (case_digest, kind, number),
+    CONSTRAINT said_once UNIQUE (case_digest, kind, content_digest),
+    CONSTRAINT case_notice_check CHECK (told_number < number),
+    CONSTRAINT case_notice_content_digest_check CHECK (length(content_digest) = 32),
+    CONSTRAINT case_notice_kind_check CHECK (kind = ANY (ARRAY['supplement'::text, 'approval'::text, 'progress'::text, 'inspection_overdue'::text, 'violation'::text])),
+    CONSTRAINT case_notice_number_check CHECK (number >= 1 AND number <= 50),
+    CONSTRAINT case_notice_revision_check CHECK (revision >= 1)
+);
+CREATE INDEX case_notice_remembered ON notifications.case_notice USING btree (message_id) WHERE sealed_content <> '\x'::bytea;
+CREATE UNIQUE INDEX one_current_notice_of_a_kind ON notifications.case_notice USING btree (case_digest, kind) WHERE is_current;
+COMMENT ON TABLE notifications.case_notice IS 'What was told of a case, sealed; told_number is what the person had been told when it was written. distribution: case_digest';
+
+CREATE TABLE notifications.consent (
+    person_id uuid NOT NULL,
+    consent_id uuid NOT NULL,
+    sort text NOT NULL,
+    channel text NOT NULL,
+    is_given boolean NOT NULL,
+    wording integer,
+    told_by text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT consent_pkey PRIMARY KEY (person_id, consent_id),
+    CONSTRAINT consent_channel_check CHECK (channel = ANY (ARRAY['sms'::text, 'email'::text, 'subscribe'::text])),
+    CONSTRAINT consent_sort_check CHECK (sort = ANY (ARRAY['results'::text, 'reminders'::text, 'notices'::text, 'shown'::text])),
+    CONSTRAINT consent_told_by_check CHECK (told_by = ANY (ARRAY['choice'::text, 'unsubscribe'::text, 'removal'::text, 'closing'::text])),
+    CONSTRAINT consent_wording_check CHECK (wording >= 1),
+    CONSTRAINT given_to_words CHECK (NOT is_given OR wording IS NOT NULL)
+);
+COMMENT ON TABLE notifications.consent IS 'What a person agreed to and took back, one row for each, append-only. distribution: person';
 
 CREATE TABLE notifications.contact (
     person_id uuid NOT NULL,
@@ -132,8 +348,20 @@ CREATE TABLE notifications.contact (
     sms_reminders boolean NOT NULL,
     sms_notices boolean NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    email bytea,
+    email_confirmed_at timestamp with time zone,
+    results_by text[] DEFAULT '{sms}'::text[] NOT NULL,
+    reminders_by text[] DEFAULT '{sms}'::text[] NOT NULL,
+    notices_by text[] DEFAULT '{sms}'::text[] NOT NULL,
+    shown_by text[] DEFAULT '{}'::text[] NOT NULL,
+    has_quiet_hours boolean DEFAULT true NOT NULL,
     CONSTRAINT contact_pkey PRIMARY KEY (person_id),
-    CONSTRAINT contact_language_check CHECK (language = ANY (ARRAY['zh'::text, 'en'::text]))
+    CONSTRAINT confirmed_if_filed CHECK ((email IS NULL) = (email_confirmed_at IS NULL)),
+    CONSTRAINT contact_language_check CHECK (language = ANY (ARRAY['zh'::text, 'en'::text])),
+    CONSTRAINT notices_by_known CHECK (notices_by <@ ARRAY['sms'::text, 'email'::text, 'subscribe'::text]),
+    CONSTRAINT reminders_by_known CHECK (reminders_by <@ ARRAY['sms'::text, 'email'::text, 'subscribe'::text]),
+    CONSTRAINT results_by_known CHECK (results_by <@ ARRAY['sms'::text, 'email'::text, 'subscribe'::text]),
+    CONSTRAINT shown_by_known CHECK (shown_by <@ ARRAY['sms'::text, 'email'::text, 'subscribe'::text])
 );
 COMMENT ON TABLE notifications.contact IS 'How a person wants to be reached; the phone sealed. distribution: person';
 
@@ -148,9 +376,13 @@ CREATE TABLE notifications.delivery (
     expires_at timestamp with time zone NOT NULL,
     ended_at timestamp with time zone,
     reason text,
+    fallback text[],
+    counted text,
     CONSTRAINT delivery_pkey PRIMARY KEY (bucket, message_id, channel),
     CONSTRAINT delivery_bucket_check CHECK (bucket >= 0 AND bucket <= 63),
-    CONSTRAINT delivery_channel_check CHECK (channel = ANY (ARRAY['inbox'::text, 'sms'::text])),
+    CONSTRAINT delivery_channel_check CHECK (channel = ANY (ARRAY['inbox'::text, 'sms'::text, 'email'::text, 'subscribe'::text])),
+    CONSTRAINT delivery_counted_check CHECK (length(counted) <= 20),
+    CONSTRAINT delivery_fallback_check CHECK (fallback <@ ARRAY['sms'::text, 'email'::text]),
     CONSTRAINT delivery_fence_check CHECK (fence >= 0),
     CONSTRAINT delivery_lane_check CHECK (lane >= 0 AND lane <= 4),
     CONSTRAINT delivery_reason_check CHECK (length(reason) <= 200),
@@ -160,7 +392,10 @@ CREATE TABLE notifications.delivery (
 );
 CREATE INDEX delivery_alerted ON notifications.delivery USING btree (stage, ended_at) WHERE stage = ANY (ARRAY['undeliverable'::text, 'unknown'::text]);
 CREATE INDEX delivery_open ON notifications.delivery USING btree (bucket, stage, next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX delivery_uncounted ON notifications.delivery USING btree (bucket) WHERE ended_at IS NOT NULL AND counted IS DISTINCT FROM stage;
+CREATE INDEX delivery_waiting ON notifications.delivery USING btree (bucket, lane, next_at) WHERE stage = 'waiting'::text;
 COMMENT ON TABLE notifications.delivery IS 'A message on one channel. next_at: waiting, when to try; sending, when the lease ends; accepted, until when a receipt is awaited. distribution: bucket';
+COMMENT ON COLUMN notifications.delivery.fallback IS 'The channels that take over when this one certainly fails.';
 
 CREATE TABLE notifications.demo_sms (
     phone_digest bytea NOT NULL,
@@ -177,6 +412,70 @@ CREATE INDEX demo_sms_newest ON notifications.demo_sms USING btree (shown_at DES
 CREATE INDEX demo_sms_unreceipted ON notifications.demo_sms USING btree (shown_at) WHERE receipted_at IS NULL;
 COMMENT ON TABLE notifications.demo_sms IS 'SMS the demo carrier shows instead of sending, sealed. distribution: phone_digest';
 
+CREATE TABLE notifications.department_text (
+    text_id uuid NOT NULL,
+    department_id uuid NOT NULL,
+    sort text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    archived_at timestamp with time zone,
+    CONSTRAINT department_text_pkey PRIMARY KEY (text_id),
+    CONSTRAINT department_text_sort_check CHECK (sort = ANY (ARRAY['sms'::text, 'email'::text, 'notice'::text]))
+);
+CREATE INDEX text_of_department ON notifications.department_text USING btree (department_id, text_id);
+COMMENT ON TABLE notifications.department_text IS 'Texts that departments write; their words are in versions. distribution: reference';
+
+CREATE TABLE notifications.department_text_version (
+    text_id uuid NOT NULL,
+    version smallint NOT NULL,
+    revision integer NOT NULL,
+    content json NOT NULL,
+    provider_ids json NOT NULL,
+    state text NOT NULL,
+    written_at timestamp with time zone NOT NULL,
+    submitted_at timestamp with time zone,
+    approved_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    decided_by text,
+    reason text,
+    CONSTRAINT department_text_version_pkey PRIMARY KEY (text_id, version),
+    CONSTRAINT approved_at_an_hour CHECK (approved_at IS NOT NULL OR state <> 'approved'::text),
+    CONSTRAINT department_text_version_decided_by_check CHECK (length(decided_by) <= 128),
+    CONSTRAINT department_text_version_reason_check CHECK (length(reason) <= 400),
+    CONSTRAINT department_text_version_revision_check CHECK (revision >= 1),
+    CONSTRAINT department_text_version_state_check CHECK (state = ANY (ARRAY['draft'::text, 'submitted'::text, 'approved'::text, 'rejected'::text, 'withdrawn'::text])),
+    CONSTRAINT department_text_version_version_check CHECK (version >= 1 AND version <= 200),
+    CONSTRAINT ended_at_an_hour CHECK ((ended_at IS NOT NULL) = (state = ANY (ARRAY['rejected'::text, 'withdrawn'::text]))),
+    CONSTRAINT never_approved_when_rejected CHECK (approved_at IS NULL OR (state = ANY (ARRAY['approved'::text, 'withdrawn'::text]))),
+    CONSTRAINT rejected_for_a_reason CHECK (reason IS NOT NULL OR state <> 'rejected'::text),
+    CONSTRAINT seen_before_it_is_decided CHECK ((state = ANY (ARRAY['draft'::text, 'withdrawn'::text])) OR submitted_at IS NOT NULL)
+);
+CREATE UNIQUE INDEX one_open_version_of_a_text ON notifications.department_text_version USING btree (text_id) WHERE state = ANY (ARRAY['draft'::text, 'submitted'::text]);
+CREATE INDEX text_version_in_state ON notifications.department_text_version USING btree (state, text_id, version);
+COMMENT ON TABLE notifications.department_text_version IS 'What a text says, version by version; what was approved once is never written again. distribution: reference';
+
+CREATE TABLE notifications.email_challenge (
+    person_id uuid NOT NULL,
+    challenge_id uuid NOT NULL,
+    email bytea NOT NULL,
+    code_digest bytea NOT NULL,
+    attempts integer NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT email_challenge_pkey PRIMARY KEY (person_id),
+    CONSTRAINT email_challenge_attempts_check CHECK (attempts >= 0),
+    CONSTRAINT email_challenge_code_digest_check CHECK (length(code_digest) = 32)
+);
+CREATE INDEX email_challenge_expiry ON notifications.email_challenge USING btree (expires_at);
+COMMENT ON TABLE notifications.email_challenge IS 'An e-mail address that is to be confirmed by a code sent to it, sealed. distribution: person';
+
+CREATE TABLE notifications.forgetting (
+    bucket integer NOT NULL,
+    days smallint NOT NULL,
+    reached uuid NOT NULL,
+    CONSTRAINT forgetting_pkey PRIMARY KEY (bucket, days),
+    CONSTRAINT forgetting_bucket_check CHECK (bucket >= 0 AND bucket <= 63)
+);
+COMMENT ON TABLE notifications.forgetting IS 'Up to which message of a bucket those kept for so many days were looked at. distribution: bucket';
+
 CREATE TABLE notifications.inbox_item (
     person_id uuid NOT NULL,
     message_id uuid NOT NULL,
@@ -190,6 +489,31 @@ CREATE TABLE notifications.inbox_item (
 CREATE INDEX inbox_newest_first ON notifications.inbox_item USING btree (person_id, arrived_at DESC, message_id DESC);
 CREATE INDEX inbox_unread ON notifications.inbox_item USING btree (person_id) WHERE read_at IS NULL;
 COMMENT ON TABLE notifications.inbox_item IS 'What a person finds in their inbox, values sealed to the row. distribution: person';
+
+CREATE TABLE notifications.keeping (
+    caller text NOT NULL,
+    days smallint NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT keeping_pkey PRIMARY KEY (caller),
+    CONSTRAINT keeping_caller_check CHECK (length(caller) >= 1 AND length(caller) <= 128),
+    CONSTRAINT keeping_days_check CHECK (days >= 1 AND days <= 3650)
+);
+COMMENT ON TABLE notifications.keeping IS 'For how many days after it was due what a message says, and to whom, is kept, where its sender chose. distribution: caller';
+
+CREATE TABLE notifications.last_told (
+    phone_digest bytea NOT NULL,
+    caller text NOT NULL,
+    message_bucket integer NOT NULL,
+    message_id uuid NOT NULL,
+    template text NOT NULL,
+    told_at timestamp with time zone NOT NULL,
+    CONSTRAINT last_told_pkey PRIMARY KEY (phone_digest, caller),
+    CONSTRAINT last_told_caller_check CHECK (length(caller) >= 1 AND length(caller) <= 128),
+    CONSTRAINT last_told_message_bucket_check CHECK (message_bucket >= 0 AND message_bucket <= 63),
+    CONSTRAINT last_told_phone_digest_check CHECK (length(phone_digest) = 32)
+);
+CREATE INDEX last_told_by_time ON notifications.last_told USING btree (told_at);
+COMMENT ON TABLE notifications.last_told IS 'The newest message of each caller to a number that may be answered by a text. distribution: phone_digest';
 
 CREATE TABLE notifications.message (
     bucket integer NOT NULL,
@@ -206,6 +530,8 @@ CREATE TABLE notifications.message (
     due_at timestamp with time zone NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     stage text NOT NULL,
+    batch_id uuid,
+    forgotten_at timestamp with time zone,
     CONSTRAINT message_pkey PRIMARY KEY (bucket, message_id),
     CONSTRAINT one_message_of_a_promise UNIQUE (bucket, caller, key),
     CONSTRAINT bucket_in_id CHECK ((get_byte(uuid_send(message_id), 15) & 63) = bucket),
@@ -217,8 +543,43 @@ CREATE TABLE notifications.message (
     CONSTRAINT to_one_recipient CHECK (person_id IS NULL OR address IS NULL)
 );
 CREATE INDEX message_due ON notifications.message USING btree (bucket, lane, due_at) WHERE stage = 'owed'::text;
+CREATE INDEX message_owed_of_batch ON notifications.message USING btree (batch_id, bucket) WHERE stage = 'owed'::text AND batch_id IS NOT NULL;
 CREATE INDEX message_unsendable ON notifications.message USING btree (owed_at) WHERE stage = 'unsendable'::text;
 COMMENT ON TABLE notifications.message IS 'What is owed to somebody, values sealed to the row. distribution: bucket';
+
+CREATE TABLE notifications.not_forgotten (
+    bucket integer NOT NULL,
+    message_id uuid NOT NULL,
+    look_at timestamp with time zone NOT NULL,
+    CONSTRAINT not_forgotten_pkey PRIMARY KEY (bucket, message_id),
+    CONSTRAINT not_forgotten_bucket_check CHECK (bucket >= 0 AND bucket <= 63)
+);
+CREATE INDEX not_forgotten_due ON notifications.not_forgotten USING btree (bucket, look_at);
+COMMENT ON TABLE notifications.not_forgotten IS 'Messages that had not ended when they were looked at, and when to look again. distribution: bucket';
+
+CREATE TABLE notifications.opt_out (
+    place_digest bytea NOT NULL,
+    caller text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    CONSTRAINT opt_out_pkey PRIMARY KEY (place_digest, caller),
+    CONSTRAINT opt_out_caller_check CHECK (length(caller) >= 1 AND length(caller) <= 128),
+    CONSTRAINT opt_out_place_digest_check CHECK (length(place_digest) = 32)
+);
+COMMENT ON TABLE notifications.opt_out IS 'Of whom a number or an address wants no reminders and bulk messages; the caller * is everybody. distribution: place_digest';
+
+CREATE TABLE notifications.opt_out_change (
+    place_digest bytea NOT NULL,
+    change_id uuid NOT NULL,
+    caller text NOT NULL,
+    is_out boolean NOT NULL,
+    source text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT opt_out_change_pkey PRIMARY KEY (place_digest, change_id),
+    CONSTRAINT opt_out_change_caller_check CHECK (length(caller) >= 1 AND length(caller) <= 128),
+    CONSTRAINT opt_out_change_place_digest_check CHECK (length(place_digest) = 32),
+    CONSTRAINT opt_out_change_source_check CHECK (source = ANY (ARRAY['text'::text, 'app'::text, 'link'::text, 'operator'::text]))
+);
+COMMENT ON TABLE notifications.opt_out_change IS 'Every change of what a number or an address wants, and how it was said, append-only. distribution: place_digest';
 
 CREATE TABLE notifications.receipt (
     bucket integer NOT NULL,
@@ -229,14 +590,217 @@ CREATE TABLE notifications.receipt (
     raw bytea NOT NULL,
     received_at timestamp with time zone NOT NULL,
     joined_at timestamp with time zone,
+    message_id uuid,
+    user_reference integer,
+    number_digest bytea,
     CONSTRAINT receipt_pkey PRIMARY KEY (bucket, receipt_id),
     CONSTRAINT receipt_bucket_check CHECK (bucket >= 0 AND bucket <= 63),
+    CONSTRAINT receipt_number_digest_check CHECK (length(number_digest) = 32),
     CONSTRAINT receipt_provider_check CHECK (length(provider) <= 60),
     CONSTRAINT receipt_provider_ref_check CHECK (length(provider_ref) >= 1 AND length(provider_ref) <= 200),
-    CONSTRAINT receipt_reading_check CHECK (reading = ANY (ARRAY['delivered'::text, 'undelivered'::text, 'underway'::text]))
+    CONSTRAINT receipt_reading_check CHECK (reading = ANY (ARRAY['delivered'::text, 'undelivered'::text, 'underway'::text])),
+    CONSTRAINT receipt_user_reference_check CHECK (user_reference >= 0 AND user_reference <= 65535)
 );
 CREATE INDEX receipt_unjoined ON notifications.receipt USING btree (bucket, received_at) WHERE joined_at IS NULL;
 COMMENT ON TABLE notifications.receipt IS 'What providers say, sealed as it came, joined to its attempt later; the bucket is of provider and reference. distribution: bucket';
+COMMENT ON COLUMN notifications.receipt.message_id IS 'Our own reference, where the provider repeats it whole.';
+COMMENT ON COLUMN notifications.receipt.user_reference IS 'Its 16 bits, where that is all a provider repeats.';
+
+CREATE TABLE notifications.received_text (
+    phone_digest bytea NOT NULL,
+    text_id uuid NOT NULL,
+    provider text NOT NULL,
+    provider_ref text NOT NULL,
+    sealed_text bytea,
+    received_at timestamp with time zone NOT NULL,
+    stage text NOT NULL,
+    meaning text,
+    outcome text,
+    service_id uuid,
+    handled_at timestamp with time zone,
+    CONSTRAINT received_text_pkey PRIMARY KEY (phone_digest, text_id),
+    CONSTRAINT received_once UNIQUE (phone_digest, provider, provider_ref),
+    CONSTRAINT handled_as_something CHECK ((stage = 'handled'::text) = (handled_at IS NOT NULL) AND (stage = 'handled'::text) = (meaning IS NOT NULL) AND (stage = 'handled'::text) = (outcome IS NOT NULL)),
+    CONSTRAINT kept_or_passed_on CHECK ((sealed_text IS NULL) = (NOT outcome IS DISTINCT FROM 'passed_on'::text)),
+    CONSTRAINT received_text_meaning_check CHECK (meaning = ANY (ARRAY['opt_out'::text, 'opt_out_of_all'::text, 'opt_in'::text, 'confirm'::text, 'other'::text])),
+    CONSTRAINT received_text_outcome_check CHECK (outcome = ANY (ARRAY['opted_out'::text, 'opted_in'::text, 'confirmed'::text, 'not_possible'::text, 'passed_on'::text, 'kept'::text, 'failed'::text])),
+    CONSTRAINT received_text_phone_digest_check CHECK (length(phone_digest) = 32),
+    CONSTRAINT received_text_provider_check CHECK (length(provider) <= 60),
+    CONSTRAINT received_text_provider_ref_check CHECK (length(provider_ref) >= 1 AND length(provider_ref) <= 200),
+    CONSTRAINT received_text_stage_check CHECK (stage = ANY (ARRAY['waiting'::text, 'handled'::text]))
+);
+CREATE INDEX received_text_by_time ON notifications.received_text USING btree (received_at);
+CREATE INDEX received_text_waiting ON notifications.received_text USING btree (received_at) WHERE stage = 'waiting'::text;
+COMMENT ON TABLE notifications.received_text IS 'What people wrote to our numbers, sealed as it came, handled later. distribution: phone_digest';
+
+CREATE TABLE notifications.rehearsal (
+    bucket integer NOT NULL,
+    message_id uuid NOT NULL,
+    caller text NOT NULL,
+    channel text NOT NULL,
+    ending text NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    withdrawn boolean DEFAULT false NOT NULL,
+    CONSTRAINT rehearsal_pkey PRIMARY KEY (bucket, message_id),
+    CONSTRAINT rehearsal_bucket_check CHECK (bucket >= 0 AND bucket <= 63),
+    CONSTRAINT rehearsal_channel_check CHECK (channel = ANY (ARRAY['inbox'::text, 'sms'::text, 'email'::text])),
+    CONSTRAINT rehearsal_check CHECK (ended_at IS NOT NULL OR NOT withdrawn),
+    CONSTRAINT rehearsal_ending_check CHECK (ending = ANY (ARRAY['delivered'::text, 'expired'::text, 'undeliverable'::text]))
+);
+CREATE INDEX rehearsal_due ON notifications.rehearsal USING btree (bucket, due_at) WHERE ended_at IS NULL;
+COMMENT ON TABLE notifications.rehearsal IS 'Messages that no carrier is given, and how each is to end: those of test keys, and those to simulated recipients. distribution: bucket';
+
+CREATE TABLE notifications.request (
+    service_id uuid NOT NULL,
+    message_id uuid NOT NULL,
+    channel text NOT NULL,
+    template text NOT NULL,
+    version smallint NOT NULL,
+    reference text,
+    kind text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    send_at timestamp with time zone NOT NULL,
+    batch_id uuid,
+    asked bytea,
+    CONSTRAINT request_pkey PRIMARY KEY (service_id, message_id),
+    CONSTRAINT request_asked_check CHECK (length(asked) = 32),
+    CONSTRAINT request_channel_check CHECK (channel = ANY (ARRAY['inbox'::text, 'sms'::text, 'email'::text])),
+    CONSTRAINT request_kind_check CHECK (kind = ANY (ARRAY['live'::text, 'team'::text, 'test'::text])),
+    CONSTRAINT request_reference_check CHECK (length(reference) >= 1 AND length(reference) <= 200)
+);
+CREATE INDEX request_by_reference ON notifications.request USING btree (service_id, reference, message_id) WHERE reference IS NOT NULL;
+COMMENT ON TABLE notifications.request IS 'Which messages a service asked for; asked is the keyed digest of the body, where it came under a key to be retried with. distribution: service_id';
+
+CREATE TABLE notifications.said (
+    digest bytea NOT NULL,
+    said_at timestamp with time zone NOT NULL,
+    CONSTRAINT said_pkey PRIMARY KEY (digest),
+    CONSTRAINT said_digest_check CHECK (length(digest) = 16)
+);
+CREATE INDEX said_by_time ON notifications.said USING btree (said_at);
+COMMENT ON TABLE notifications.said IS 'What a department said to a number in the last minutes, by a keyed digest of who, to whom and what. distribution: digest';
+
+CREATE TABLE notifications.sent_count (
+    caller text NOT NULL,
+    day date NOT NULL,
+    template text NOT NULL,
+    version smallint NOT NULL,
+    channel text NOT NULL,
+    is_direct boolean NOT NULL,
+    accepted bigint NOT NULL,
+    delivered bigint NOT NULL,
+    failed bigint NOT NULL,
+    unknown bigint NOT NULL,
+    withdrawn bigint NOT NULL,
+    segments bigint NOT NULL,
+    CONSTRAINT sent_count_pkey PRIMARY KEY (caller, day, template, version, channel, is_direct),
+    CONSTRAINT sent_count_caller_check CHECK (length(caller) >= 1 AND length(caller) <= 128),
+    CONSTRAINT sent_count_channel_check CHECK (length(channel) <= 20)
+);
+CREATE INDEX sent_count_of_days ON notifications.sent_count USING btree (day);
+COMMENT ON TABLE notifications.sent_count IS 'How many messages of a day were taken, and what became of them, by who sent them, text and channel. is_direct: the sender named a number or an address, and may be told. distribution: caller';
+
+CREATE TABLE notifications.service (
+    service_id uuid NOT NULL,
+    per_minute integer NOT NULL,
+    per_day integer NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT service_pkey PRIMARY KEY (service_id),
+    CONSTRAINT service_per_day_check CHECK (per_day >= 0 AND per_day <= 100000000),
+    CONSTRAINT service_per_minute_check CHECK (per_minute >= 1 AND per_minute <= 1000000)
+);
+COMMENT ON TABLE notifications.service IS 'How much a department may send, a minute with each kind of key and a day altogether; its id is the department''s. distribution: reference';
+
+CREATE TABLE notifications.service_day (
+    service_id uuid NOT NULL,
+    day date NOT NULL,
+    process_id uuid NOT NULL,
+    accepted integer NOT NULL,
+    CONSTRAINT service_day_pkey PRIMARY KEY (service_id, day, process_id),
+    CONSTRAINT service_day_accepted_check CHECK (accepted >= 0)
+);
+CREATE INDEX service_day_by_day ON notifications.service_day USING btree (day);
+COMMENT ON TABLE notifications.service_day IS 'How many messages of a service each process accepted on a day of the city, written every few seconds. distribution: service_id';
+
+CREATE TABLE notifications.service_text (
+    service_id uuid NOT NULL,
+    text_id uuid NOT NULL,
+    sealed_text bytea NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    CONSTRAINT service_text_pkey PRIMARY KEY (service_id, text_id)
+);
+CREATE INDEX service_text_by_time ON notifications.service_text USING btree (received_at);
+COMMENT ON TABLE notifications.service_text IS 'What people wrote in answer to a department''s messages, sealed. distribution: service_id';
+
+CREATE TABLE notifications.subscribe_grant (
+    person_id uuid NOT NULL,
+    tap_id uuid NOT NULL,
+    provider_template text NOT NULL,
+    openid bytea NOT NULL,
+    is_long_term boolean NOT NULL,
+    granted_at timestamp with time zone NOT NULL,
+    used_by uuid,
+    used_at timestamp with time zone,
+    voided_at timestamp with time zone,
+    CONSTRAINT subscribe_grant_pkey PRIMARY KEY (person_id, tap_id, provider_template),
+    CONSTRAINT long_term_is_not_used_up CHECK (NOT is_long_term OR used_by IS NULL),
+    CONSTRAINT subscribe_grant_provider_template_check CHECK (length(provider_template) >= 1 AND length(provider_template) <= 128),
+    CONSTRAINT used_at_an_hour CHECK ((used_by IS NULL) = (used_at IS NULL))
+);
+CREATE INDEX subscribe_grant_left ON notifications.subscribe_grant USING btree (person_id, provider_template, granted_at) WHERE used_by IS NULL AND voided_at IS NULL;
+CREATE INDEX subscribe_grant_used ON notifications.subscribe_grant USING btree (used_at) WHERE used_at IS NOT NULL;
+CREATE INDEX subscribe_grant_voided ON notifications.subscribe_grant USING btree (voided_at) WHERE voided_at IS NOT NULL;
+COMMENT ON TABLE notifications.subscribe_grant IS 'Grants of subscribe messages and which message used each, the openid sealed to the row. distribution: person';
+
+CREATE TABLE notifications.taken_tally (
+    caller text NOT NULL,
+    tally_id uuid NOT NULL,
+    taken_at timestamp with time zone NOT NULL,
+    day date NOT NULL,
+    template text NOT NULL,
+    version smallint NOT NULL,
+    channel text NOT NULL,
+    is_direct boolean NOT NULL,
+    count integer NOT NULL,
+    CONSTRAINT taken_tally_pkey PRIMARY KEY (caller, tally_id),
+    CONSTRAINT taken_tally_caller_check CHECK (length(caller) >= 1 AND length(caller) <= 128),
+    CONSTRAINT taken_tally_channel_check CHECK (length(channel) <= 20),
+    CONSTRAINT taken_tally_count_check CHECK (count >= 1)
+);
+CREATE INDEX taken_tally_oldest ON notifications.taken_tally USING btree (taken_at);
+COMMENT ON TABLE notifications.taken_tally IS 'Messages taken together, until they are added to those of their day: written where no row may be hot. distribution: caller';
+
+CREATE TABLE notifications.team_member (
+    service_id uuid NOT NULL,
+    recipient_digest bytea NOT NULL,
+    recipient bytea NOT NULL,
+    added_at timestamp with time zone NOT NULL,
+    CONSTRAINT team_member_pkey PRIMARY KEY (service_id, recipient_digest),
+    CONSTRAINT team_member_recipient_digest_check CHECK (length(recipient_digest) = 32)
+);
+COMMENT ON TABLE notifications.team_member IS 'Whom a team key may send to: numbers and addresses of the department''s own people, sealed. distribution: service_id';
+
+CREATE TABLE notifications.told_case (
+    case_digest bytea NOT NULL,
+    holder_digest bytea NOT NULL,
+    told_at timestamp with time zone NOT NULL,
+    CONSTRAINT told_case_pkey PRIMARY KEY (case_digest),
+    CONSTRAINT told_case_case_digest_check CHECK (length(case_digest) = 32),
+    CONSTRAINT told_case_holder_digest_check CHECK (length(holder_digest) = 32)
+);
+CREATE INDEX told_case_by_time ON notifications.told_case USING btree (told_at);
+COMMENT ON TABLE notifications.told_case IS 'Cases that departments told people of: department and reference as a keyed digest, and whose case it is. distribution: case_digest';
+
+CREATE TABLE appointments.acknowledgement (
+    person_id uuid NOT NULL,
+    booking_id uuid NOT NULL,
+    version integer NOT NULL,
+    acknowledged_at timestamp with time zone NOT NULL,
+    CONSTRAINT acknowledgement_pkey PRIMARY KEY (person_id, booking_id, version),
+    CONSTRAINT acknowledgement_version_check CHECK (version >= 1)
+);
+COMMENT ON TABLE appointments.acknowledgement IS 'A person answered a reminder of a booking: they will come. One for each hour that the booking had. distribution: person';
 
 CREATE TABLE appointments.answers (
     person_id uuid NOT NULL,
@@ -712,6 +1276,7 @@ CREATE TABLE wallet.certificate (
     CONSTRAINT certificate_version_check CHECK (version >= 1 AND version <= 999),
     CONSTRAINT valid_from_before_until CHECK (valid_until IS NULL OR valid_from <= valid_until)
 );
+CREATE INDEX certificate_by_end ON wallet.certificate USING btree (valid_until, person_id, certificate_id) WHERE state = 'issued'::text AND valid_until IS NOT NULL;
 COMMENT ON TABLE wallet.certificate IS 'One version of a certificate; values and identifier sealed, never updated. distribution: person';
 
 CREATE TABLE wallet.certificate_change (
@@ -756,6 +1321,17 @@ CREATE TABLE wallet.device (
     CONSTRAINT device_pkey PRIMARY KEY (device_id)
 );
 COMMENT ON TABLE wallet.device IS 'Scanners and counters of a venue. distribution: reference';
+
+CREATE TABLE wallet.expiry_round (
+    valid_until date NOT NULL,
+    days smallint NOT NULL,
+    person_id uuid NOT NULL,
+    certificate_id uuid NOT NULL,
+    is_done boolean NOT NULL,
+    CONSTRAINT expiry_round_pkey PRIMARY KEY (valid_until, days),
+    CONSTRAINT expiry_round_days_check CHECK (days >= 1 AND days <= 365)
+);
+COMMENT ON TABLE wallet.expiry_round IS 'Up to which certificate the holders of those that end on a day have been told. distribution: local';
 
 CREATE TABLE wallet.finding (
     venue_id uuid NOT NULL,
@@ -1066,6 +1642,16 @@ CREATE TABLE wallet.scenario_field (
 );
 COMMENT ON TABLE wallet.scenario_field IS 'Which fields of which kind a scenario may see. distribution: reference';
 
+CREATE TABLE wallet.shown_round (
+    round smallint NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    person_id uuid NOT NULL,
+    venue_id uuid NOT NULL,
+    CONSTRAINT shown_round_pkey PRIMARY KEY (round),
+    CONSTRAINT shown_round_round_check CHECK (round = 1)
+);
+COMMENT ON TABLE wallet.shown_round IS 'Up to which minute, and within it up to which person and venue, people have been told of what was shown. distribution: local';
+
 CREATE TABLE wallet.status_change (
     list_id integer NOT NULL,
     change_id uuid NOT NULL,
@@ -1193,6 +1779,7 @@ CREATE TABLE wallet.use (
 );
 CREATE INDEX use_before_the_log ON wallet.use USING btree (person_id, code_hash) WHERE salt IS NULL;
 CREATE INDEX use_by_agent ON wallet.use USING btree (person_id, agent_person_id, used_at DESC, code_hash DESC) WHERE agent_person_id IS NOT NULL;
+CREATE INDEX use_by_recording ON wallet.use USING brin (recorded_at) WITH (autosummarize='on');
 CREATE INDEX use_by_time ON wallet.use USING btree (person_id, used_at DESC, code_hash DESC);
 CREATE INDEX use_by_venue ON wallet.use USING btree (venue_id, used_at);
 COMMENT ON TABLE wallet.use IS 'Who saw which fields of whom, when and for what. distribution: person';
@@ -1432,8 +2019,12 @@ CREATE TABLE gateway.staff (
 );
 COMMENT ON TABLE gateway.staff IS 'Who works at a desk, issues for a department or operates the city; name and phone sealed. distribution: reference';
 
+ALTER TABLE notifications.api_key ADD CONSTRAINT api_key_service_id_fkey FOREIGN KEY (service_id) REFERENCES notifications.service(service_id);
 ALTER TABLE notifications.attempt ADD CONSTRAINT attempt_bucket_message_id_channel_fkey FOREIGN KEY (bucket, message_id, channel) REFERENCES notifications.delivery(bucket, message_id, channel);
+ALTER TABLE notifications.case_notice ADD CONSTRAINT case_notice_case_digest_fkey FOREIGN KEY (case_digest) REFERENCES notifications.told_case(case_digest);
 ALTER TABLE notifications.delivery ADD CONSTRAINT delivery_bucket_message_id_fkey FOREIGN KEY (bucket, message_id) REFERENCES notifications.message(bucket, message_id);
+ALTER TABLE notifications.department_text_version ADD CONSTRAINT department_text_version_text_id_fkey FOREIGN KEY (text_id) REFERENCES notifications.department_text(text_id);
+ALTER TABLE notifications.rehearsal ADD CONSTRAINT rehearsal_bucket_message_id_fkey FOREIGN KEY (bucket, message_id) REFERENCES notifications.message(bucket, message_id);
 ALTER TABLE appointments.counter ADD CONSTRAINT counter_office_id_fkey FOREIGN KEY (office_id) REFERENCES appointments.office(office_id);
 ALTER TABLE appointments.office_service ADD CONSTRAINT office_service_office_id_fkey FOREIGN KEY (office_id) REFERENCES appointments.office(office_id);
 ALTER TABLE appointments.office_service ADD CONSTRAINT office_service_service_id_fkey FOREIGN KEY (service_id) REFERENCES appointments.service(service_id);

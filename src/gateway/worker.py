@@ -23,10 +23,19 @@ from kernel.ids import BUCKETS
 from kernel.log import get_logger
 from kernel.redis import RedisAway
 from kernel.settings import Settings
+from notifications.batches.feeding.feeding import FED_EVERY
+from notifications.batches.steering import SETTLED_EVERY
+from notifications.callbacks.keeping import FORGOTTEN_EVERY as CALLBACKS_FORGOTTEN_EVERY
+from notifications.callbacks.keeping import GIVEN_UP_EVERY
+from notifications.cases.forgetting import FORGOTTEN_EVERY as CASES_FORGOTTEN_EVERY
 from notifications.model import Lane
 from notifications.outbox import HINT_CHANNEL
+from notifications.retention.forgetting import FORGOTTEN_EVERY as MESSAGES_FORGOTTEN_EVERY
+from notifications.statistics.counting import COUNTED_EVERY
 from wallet.ledger.adopting.old_uses import adopt_old_uses
 from wallet.loading.forgetting import FORGOTTEN_EVERY as LOADS_FORGOTTEN_EVERY
+from wallet.noticing.forewarning import WARNED_EVERY
+from wallet.noticing.summing_up import SUMMED_EVERY
 from wallet.onboarding.forgetting import FORGOTTEN_EVERY
 from wallet.status.building import BUILT_EVERY
 from wallet.trust.listing import PUBLISHED_EVERY
@@ -59,17 +68,27 @@ class Beat(msgspec.Struct, frozen=True):
 
 def beats(parts: CityParts) -> list[Beat]:
     """Every kind of job of the city."""
-    sends, appointments = parts.notifications, parts.appointments
+    sends, appointments, replies = parts.notifications, parts.appointments, parts.replies
     delivering, receiving = sends.delivering, sends.receiving
     return [
         Beat("find what is due", delivering.keep_looking),
         *(Beat(f"carry {lane.name.lower()}", partial(delivering.keep_carrying, lane)) for lane in Lane),
-        *(
-            Beat(f"hear receipts of {one.name}", partial(one.receipts, partial(receiving.take, one.name)))
-            for one in sends.carriers.providers
-        ),
+        *(Beat(f"hear receipts of {one.name}", partial(receiving.listen, one)) for one in sends.carriers.providers),
+        Beat("feed batches", parts.batches.feeding.feed_due, FED_EVERY),
+        Beat("settle batches", parts.batches.steering.settle_due, SETTLED_EVERY),
+        Beat("end rehearsals", parts.services.rehearsing.end_due, timedelta(seconds=1)),
         Beat("join receipts", receiving.join_arrived, timedelta(seconds=1), receiving.arrived),
+        Beat("find what receipts of lost answers mean", sends.finding.find_stale, timedelta(seconds=10)),
+        Beat("forget what was said a while ago", sends.forget_said, timedelta(minutes=1)),
         Beat("close what nobody answered for", sends.closing.close_everywhere, timedelta(seconds=2)),
+        Beat("call departments back", parts.callbacks.telling.keep_telling),
+        Beat("give up callbacks that nobody takes", parts.callbacks.keeping.give_up_overdue, GIVEN_UP_EVERY),
+        Beat("forget old callbacks", parts.callbacks.keeping.forget_ended, CALLBACKS_FORGOTTEN_EVERY),
+        Beat("forget old cases", parts.cases.forgetting.forget_cases, CASES_FORGOTTEN_EVERY),
+        Beat("hear what people wrote", replies.handling.handle_arrived, timedelta(seconds=2), replies.hearing.arrived),
+        Beat("forget what people wrote", replies.reading.forget_expired, timedelta(hours=1)),
+        Beat("count what was sent", parts.statistics.counting.count_due, COUNTED_EVERY),
+        Beat("forget what messages said", parts.retention.forgetting.forget_due, MESSAGES_FORGOTTEN_EVERY),
         Beat("remind", partial(_in_every_bucket, appointments.remind_due), timedelta(seconds=5)),
         Beat("close missed bookings", partial(_in_every_bucket, appointments.close_due), timedelta(minutes=1)),
         Beat("end days at the counters", appointments.desks.end_days, timedelta(minutes=1)),
@@ -78,6 +97,8 @@ def beats(parts: CityParts) -> list[Beat]:
         Beat("offer what came free to who waits", appointments.offer_freed, timedelta(seconds=5)),
         Beat("ask how visits were", partial(_in_every_bucket, appointments.ask_due), timedelta(minutes=1)),
         Beat("offer slots ahead", appointments.offer_ahead, timedelta(hours=1)),
+        Beat("warn of certificates that end", parts.noticing.forewarning.warn_due, WARNED_EVERY),
+        Beat("tell what venues were shown", parts.noticing.summing_up.tell_due, SUMMED_EVERY),
         Beat("build status lists", partial(_build_status_lists, parts), BUILT_EVERY),
         Beat("publish the trust list", parts.wallet.trust.listing.publish_due, PUBLISHED_EVERY),
         Beat("fetch from other cities", parts.wallet.trust.puller.pull_due, LOOKED_EVERY),
@@ -87,6 +108,7 @@ def beats(parts: CityParts) -> list[Beat]:
         Beat("forget old applications", parts.wallet.onboarding.forget_old, FORGOTTEN_EVERY),
         Beat("forget finished loads", parts.wallet.loading.forget_finished, LOADS_FORGOTTEN_EVERY),
         Beat("forget first answers", partial(_forget_answers, parts), timedelta(minutes=5)),
+        Beat("forget old ways to reach people", parts.reaching.forget_old, timedelta(minutes=5)),
         Beat("forget sign-ins", parts.residents.forget_expired, timedelta(minutes=5)),
         Beat("forget used assertions", parts.clients.forget_expired, timedelta(minutes=5)),
         Beat("keep catalogues fresh", parts.snapshots.keep_fresh),
@@ -140,7 +162,10 @@ async def run(settings: Settings) -> None:
     try:
         await work([*ears, *beats(parts)])
     finally:
-        await parts.notifications.delivering.finish(within_seconds=FINISH_WITHIN_SECONDS)
+        await asyncio.gather(
+            parts.notifications.delivering.finish(within_seconds=FINISH_WITHIN_SECONDS),
+            parts.callbacks.telling.finish(within_seconds=FINISH_WITHIN_SECONDS),
+        )
         await parts.close()
 
 

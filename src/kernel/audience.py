@@ -6,14 +6,17 @@ Asking for the principal is the admission: nobody gets one without a token made 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from inspect import signature
-from typing import Any
+from typing import Any, Final, Literal
+from uuid import UUID
 
+import msgspec
 from litestar import Request, Response, Router
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import Components, SecurityScheme
 
 from kernel import errors
+from kernel.ids import DepartmentId
 from kernel.principal import (
     Audience,
     Citizen,
@@ -36,9 +39,31 @@ SECURITY = Components(
     security_schemes={
         "accessToken": SecurityScheme(
             type="http", scheme="bearer", bearer_format="JWT", description="The access token that signing in returned."
+        ),
+    }
+)
+
+PROGRAM_PATHS: Final = ("/v2/", "/service/")
+"""Where programs of departments enter that prove themselves by an API key of their service, as GOV.UK Notify has it."""
+PROGRAM_SECURITY: Final = Components(
+    security_schemes={
+        "serviceToken": SecurityScheme(
+            type="http",
+            scheme="bearer",
+            bearer_format="JWT",
+            description="A JWT (HS256) signed with an API key's secret: `iss` its service, `iat` within 30 seconds.",
         )
     }
 )
+
+
+class Program(msgspec.Struct, frozen=True):
+    """A department's program, proved by an API key of its service, which is the department."""
+
+    key_id: UUID
+    service_id: DepartmentId
+    kind: Literal["live", "team", "test"]
+
 
 _WHY: dict[str, type[errors.Refusal]] = {
     "absent": errors.NotSignedIn,
@@ -53,7 +78,7 @@ class Signed:
 
     __slots__ = ("audience", "principal")
 
-    def __init__(self, principal: Principal | NotProved, audience: Audience | None) -> None:
+    def __init__(self, principal: Principal | Program | NotProved, audience: Audience | None) -> None:
         self.principal = principal
         self.audience = audience
 
@@ -157,6 +182,31 @@ def router_of(audience: Audience, handlers: Sequence[HTTPRouteHandler]) -> Route
         security=[] if public else [{"accessToken": []}],
         dependencies={name: Provide(give, sync_to_thread=False) for name, give in _PROVIDERS[audience].items()},
         opt={"audience": audience},
+    )
+
+
+def _program(request: Request[Any, Any, Any]) -> Program:
+    """Raises NotSignedIn, TokenExpired, TokenRevoked; why is in `request.scope["user"]`."""
+    signed: Signed = request.scope["user"]
+    if isinstance(signed.principal, NotProved):
+        raise _WHY[signed.principal.why]
+    assert isinstance(signed.principal, Program), "the edge proves programs under their paths"
+    return signed.principal
+
+
+def router_of_programs(handlers: Sequence[HTTPRouteHandler]) -> Router:
+    """The routes of departments' programs, which are no audience of ours: their paths and errors are another's.
+
+    Each stands under `PROGRAM_PATHS` and asks for a `program`; one that does not is a mistake of ours.
+    """
+    for handler in handlers:
+        assert all(path.startswith(PROGRAM_PATHS) for path in handler.paths), f"{handler.paths} is elsewhere"
+        assert "program" in signature(handler.fn).parameters, f"{handler.fn.__name__} admits anybody"
+    return Router(
+        path="/",
+        route_handlers=[*_answers_to_options(handlers), *handlers],
+        security=[{"serviceToken": []}],
+        dependencies={"program": Provide(_program, sync_to_thread=False)},
     )
 
 

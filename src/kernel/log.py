@@ -31,6 +31,11 @@ _PERSONAL = re.compile(
     r"|(?<!\d)(?:\+?86)?1[3-9]\d{9}(?!\d)"  # mainland mobile number
     r"|/[APQ]/[A-Za-z2-7]{26}"  # an ask, a printed proof or an online code, as it was scanned or typed
     r"|eyJ[\w-]+\.[\w-]+\.[\w-]+"  # a JWT
+    r"|(?<![\w.+-])[\w.+-]{1,64}(?:@|%40)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"  # an e-mail address
+    r"|/unsubscribe/[\w-]+"  # a link that stops somebody's e-mail
+    r"|/carriers/[a-z]+/[\w-]+"  # the address that a carrier proves itself by
+    r"|whsec_[\w+/=-]+"  # what callbacks are signed with
+    r"|(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-?){2}"  # the end of an API key: a service's id and its secret
 )
 # Our own lines are in English, so Chinese in them is a value that slipped in, most likely by the words of an exception.
 _CHINESE = re.compile(

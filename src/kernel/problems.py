@@ -1,6 +1,6 @@
 """Refusals as problem documents (RFC 9457), on the wire and in OpenAPI."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -128,6 +128,7 @@ def of_surprise(request: Request[Any, Any, Any], surprise: Exception) -> Respons
     return answer(errors.Unexpected())
 
 
+Speakers = Mapping[int | type[Exception], Callable[[Request[Any, Any, Any], Any], Response[bytes]]]
 HANDLERS: dict[int | type[Exception], Callable[[Request[Any, Any, Any], Any], Response[bytes]]] = {
     Refusal: of_refusal,
     HTTPException: of_framework,
@@ -142,9 +143,11 @@ HANDLERS: dict[int | type[Exception], Callable[[Request[Any, Any, Any], Any], Re
 }
 
 
-def handler_of(surprise: Exception) -> Callable[[Request[Any, Any, Any], Any], Response[bytes]]:
+def handler_of(
+    surprise: Exception, speakers: Speakers = HANDLERS
+) -> Callable[[Request[Any, Any, Any], Any], Response[bytes]]:
     """Who answers for an exception: the nearest of its classes that is spoken for."""
-    return next(HANDLERS[kind] for kind in type(surprise).__mro__ if kind in HANDLERS)
+    return next(speakers[kind] for kind in type(surprise).__mro__ if kind in speakers)
 
 
 def refuses(*refusals: type[Refusal]) -> dict[int, ResponseSpec]:

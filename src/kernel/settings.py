@@ -66,13 +66,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Our mini-program's secret there."""
     real_name_url: str = ""
     """The three-element check (三要素核验: name, ID number, phone); empty turns real-name checks off."""
-    sms_provider: Literal["demo"] = "demo"
-    """Who carries SMS. `demo` shows them in the demo outbox and tells so at start."""
+    carriers: Path | None = None
+    """The file, by its whole path, that says who carries SMS, e-mail and subscribe messages (docs/CARRIERS.md). Unset,
+    the demo outbox shows them and no phone hears of them, which is said at start."""
     requests_per_minute: Annotated[int, Meta(ge=1)] = 1200
     """How many requests a minute one token, or one address without a token, may make."""
     proxies: Annotated[int, Meta(ge=0, le=5)] = 0
     """How many reverse proxies of yours stand before the web process, each adding the address it saw to
     X-Forwarded-For. 0 believes no such header: then all who come through a proxy count as one address."""
+    messages_kept_days: Annotated[int, Meta(ge=5, le=3650)] = 90
+    """For how many days after it was due what a message said, to whom, and what carriers said of it is kept. A
+    department may choose fewer for its own; that it was sent, and how it ended, is kept."""
     demo: bool = False
     """Opens the demo outbox and the demo's short cuts under /demo. Never in a real city."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -17,10 +17,14 @@ from kernel.log import get_logger
 from notifications import queries
 from notifications.model import Lane
 from notifications.outbox import HINT_OTP
+from notifications.routing.carriers import Carriers
 from notifications.sending import PACES, Batch, Sending
 
 POLL_SECONDS = 1.0
 """How late a message leaves whose hint was lost."""
+
+WORTH_CLAIMING = 5
+"""A batch is claimed once a fifth of a whole one could go out."""
 
 log = get_logger(__name__)
 
@@ -28,15 +32,15 @@ log = get_logger(__name__)
 class Delivering:
     """Carries every lane until stopped. `look_now` is set by hints that say no more than that something is due."""
 
-    def __init__(self, db: Database, clock: Clock, sending: Sending) -> None:
+    def __init__(self, db: Database, clock: Clock, sending: Sending, carriers: Carriers) -> None:
         self._db = db
         self._clock = clock
         self._sending = sending
+        self._carriers = carriers
         first = random.randrange(BUCKETS)  # noqa: S311 -- spreads workers, hides nothing
         self._buckets = [*range(first, BUCKETS), *range(first)]
         self._due: dict[Lane, dict[int, None]] = {lane: {} for lane in Lane}
         self._wake = {lane: asyncio.Event() for lane in Lane}
-        self._slots = {lane: asyncio.Semaphore(PACES[lane].flights_max) for lane in Lane}
         self._under_way: set[asyncio.Task[None]] = set()
         self.look_now = asyncio.Event()
 
@@ -71,15 +75,27 @@ class Delivering:
 
     async def keep_carrying(self, lane: Lane) -> None:
         """Carry a lane until cancelled. What it has begun goes on then: `finish` waits for it."""
+        claiming = [asyncio.create_task(self._keep_claiming(lane)) for _ in range(PACES[lane].claims_max)]
+        try:
+            await asyncio.gather(*claiming)
+        finally:
+            for task in claiming:
+                task.cancel()
+            await asyncio.gather(*claiming, return_exceptions=True)
+
+    async def _keep_claiming(self, lane: Lane) -> None:
+        """Claim a batch whenever somebody has hands for a good part of it, so that batches do not crumble."""
         due, wake = self._due[lane], self._wake[lane]
+        at_least = PACES[lane].batch_max // WORTH_CLAIMING
         while True:
             await wake.wait()
             wake.clear()
             while due:
-                bucket = next(iter(due))
-                del due[bucket]
-                await self._slots[lane].acquire()
-                await asyncio.shield(self._start(self._begin(lane, bucket)))
+                await self._carriers.wait_for_room(lane, at_least)
+                if due:
+                    bucket = next(iter(due))
+                    del due[bucket]
+                    await asyncio.shield(self._start(self._begin(lane, bucket)))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(work)
@@ -93,26 +109,18 @@ class Delivering:
             task.exception()  # told to whoever waits for the task; when stopping, nobody does
 
     async def _begin(self, lane: Lane, bucket: int) -> None:
-        """Claim a batch in a slot that is ours, and let it go its way."""
-        is_going = False
-        try:
-            batch = await self._sending.claim(bucket, lane)
-            if batch.is_full:
-                self._found(lane, [bucket])
-            if batch.flights:
-                self._start(self._carry(batch))
-                is_going = True
-        finally:
-            if not is_going:
-                self._slots[lane].release()
+        """Claim a batch and let it go its way."""
+        batch = await self._sending.claim(bucket, lane)
+        if batch.is_full:
+            self._found(lane, [bucket])
+        if batch.flights:
+            self._start(self._carry(batch))
 
     async def _carry(self, batch: Batch) -> None:
         try:
             await self._sending.carry(batch)
         except Exception as fault:  # noqa: BLE001 -- the lease ends, and then it is unknown, and alerted
             log.warning("a batch was not recorded", bucket=batch.bucket, error=type(fault).__name__)
-        finally:
-            self._slots[batch.lane].release()
 
     async def finish(self, *, within_seconds: float) -> None:
         """Wait for what is under way, so that stopping makes nothing unknown; then give up."""

@@ -1,6 +1,6 @@
 """What notifications refuse."""
 
-from kernel.errors import BadRequest, NotFound
+from kernel.errors import BadRequest, NotFound, Unprocessable
 
 
 class CursorUnknown(BadRequest):
@@ -13,3 +13,15 @@ class MessageNotFound(NotFound):
     """There is no such message for you."""
 
     code = "notifications.message_not_found"
+
+
+class DaysOutOfRange(Unprocessable):
+    """`from` is after `to`, or the days between them are more than are counted at once."""
+
+    code = "notifications.days_out_of_range"
+
+
+class PhoneOrEmailNeeded(Unprocessable):
+    """Give `phone` or `email`, one of the two."""
+
+    code = "notifications.phone_or_email_needed"

@@ -1,5 +1,6 @@
-"""Lanes, stages and outcomes of a message, and how many segments a text costs. Pure."""
+"""Lanes, stages and outcomes of a message. Pure."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Literal
@@ -7,7 +8,11 @@ from typing import Literal
 import msgspec
 
 Language = Literal["zh", "en"]
-Channel = Literal["inbox", "sms"]
+Channel = Literal["inbox", "sms", "email", "subscribe"]
+"""`subscribe` is a subscribe message (订阅消息) of the mini-program."""
+
+CALLER_PREFIX = "department:"
+"""How the callers are called that are departments; their id follows."""
 
 SEGMENTS_MAX = 10
 """The longest text a template may make; carriers refuse or cut more."""
@@ -21,6 +26,8 @@ class Lane(IntEnum):
     RESULT = 2
     REMINDER = 3
     BULK = 4
+
+    __hash__ = int.__hash__  # an Enum's own is written in Python, and lanes are looked up a dozen times a message
 
 
 MAY_REPEAT = frozenset({Lane.OTP, Lane.CHANGE})
@@ -66,6 +73,11 @@ class Reading(StrEnum):
     DELIVERED = "delivered"
     UNDELIVERED = "undelivered"
     UNDERWAY = "underway"
+
+
+def has_surely_failed(tried: Iterable[Outcome | Reading | None]) -> bool:
+    """Whether attempts certainly reached nobody: each was refused, or a receipt says so (`Reading.UNDELIVERED`)."""
+    return all(one is Outcome.REJECTED or one is Reading.UNDELIVERED for one in tried)
 
 
 TRIES_MAX = 20
@@ -128,35 +140,3 @@ def _after_refusal(refusal: RefusalKind | None, tries: int, *, is_another_left: 
         return None
     doubled: int = 2 ** min(tries - 1, 10)
     return now + min(BUSY_PAUSE * doubled, BUSY_PAUSE_MAX)
-
-
-# 3GPP TS 23.038 §6.2.1: the default alphabet, and what costs two because it is reached by an escape.
-_GSM = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
-    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-_GSM_ESCAPED = frozenset("\f^{}\\[~]|€")
-GSM_ALONE, GSM_JOINED = 160, 153
-UCS2_ALONE, UCS2_JOINED = 70, 67
-
-
-def segments(text: str) -> int:
-    """How many SMS a text is charged as: at least one.
-
-    In the GSM 03.38 alphabet 160 septets fit one message, 153 each part of a joined one; in UCS-2 70 and 67 units of
-    16 bits. An escaped character and a surrogate pair are never cut in two, so a part may end one short.
-    """
-    if all(sign in _GSM or sign in _GSM_ESCAPED for sign in text):
-        return _parts([2 if sign in _GSM_ESCAPED else 1 for sign in text], GSM_ALONE, GSM_JOINED)
-    return _parts([2 if ord(sign) > 0xFFFF else 1 for sign in text], UCS2_ALONE, UCS2_JOINED)
-
-
-def _parts(widths: list[int], alone: int, joined: int) -> int:
-    if sum(widths) <= alone:
-        return 1
-    parts, room = 1, joined
-    for width in widths:
-        if width > room:
-            parts, room = parts + 1, joined
-        room -= width
-    return parts

@@ -10,11 +10,12 @@ from kernel.db import Connection
 from kernel.ids import DepartmentId, MessageId, PersonId
 from kernel.principal import DepartmentSystem
 from kernel.sealing import Sealer
-from notifications import queries, templates
+from notifications import model, queries, templates
 from notifications.errors import MessageNotFound
 from notifications.outbox import Outbox, Owed, ToNobody, bucket_in
+from notifications.statistics.tallying import Taken, tally_taken
 
-CALLER_PREFIX = "department:"
+CALLER_PREFIX = model.CALLER_PREFIX
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -66,6 +67,9 @@ async def notify(
             due_at=now,
         )
         message_id = await outbox.owe(conn, owed, now=now)
+        said = owed.template
+        taken = Taken(caller, said.id, said.version, said.channels[0], is_direct=False, count=1)
+        await tally_taken(conn, [taken], now=now)
         subject = f"message:{message_id}"
         await audit.record(conn, actor=caller, act="notifications.notify", subject=subject, now=now)
         return Filed(message_id)

@@ -11,7 +11,8 @@ from kernel.db import Connection
 from kernel.ids import BUCKETS, MessageId, PersonId, bucket_of, uuid7
 from kernel.sealing import Keys
 from notifications import queries
-from notifications.model import Lane, Language
+from notifications.ending.endings import Ended, Endings
+from notifications.model import Channel, DeliveryStage, Lane, Language, MessageStage
 from notifications.seals import Address, Seals
 from notifications.template import Template
 
@@ -41,6 +42,13 @@ class ToPhone(msgspec.Struct, frozen=True):
     language: Language = "zh"
 
 
+class ToEmail(msgspec.Struct, frozen=True):
+    """An e-mail address that need not be a resident's."""
+
+    address: str
+    language: Language = "zh"
+
+
 class ToNobody(msgspec.Struct, frozen=True):
     """A recipient we do not know: filed and closed like any other, so that its sender cannot tell."""
 
@@ -55,7 +63,7 @@ class Owed(msgspec.Struct, frozen=True, kw_only=True):
 
     caller: str
     key: str
-    to: PersonId | ToPhone | ToNobody
+    to: PersonId | ToPhone | ToEmail | ToNobody
     template: Template
     values: dict[str, str]
     due_at: datetime
@@ -75,8 +83,9 @@ def bucket_in(message_id: MessageId) -> int:
 class Outbox:
     """Writes what is owed; the values sealed to the row."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, endings: Endings | None = None) -> None:
         self._seals = Seals(keys)
+        self._endings = endings or Endings()
         self._hinted_at = datetime.min.replace(tzinfo=UTC)
 
     async def owe_many(self, conn: Connection, owed: Sequence[Owed], *, now: datetime) -> None:
@@ -99,12 +108,24 @@ class Outbox:
         await self._hint(conn, [row], now)
         return await queries.select_message_id(conn, row.bucket, row.caller, row.key)
 
-    async def withdraw(self, conn: Connection, caller: str, key: str, *, now: datetime) -> None:
-        """Take back what is not yet sent: a reminder of a booking that was moved. What is sent is sent."""
+    async def withdraw(self, conn: Connection, caller: str, key: str, *, now: datetime) -> bool:
+        """Take back what is not yet sent: a reminder of a booking that was moved. What is sent is sent.
+
+        Whether nobody was told anything of it, not even in an inbox.
+        """
         bucket = bucket_of(caller, key)
-        message_id = await queries.withdraw_message(conn, bucket, caller, key)
-        if message_id is not None:
-            await queries.withdraw_deliveries(conn, bucket, message_id, now=now)
+        found = await queries.withdraw_message(conn, bucket, caller, key)
+        if found is None:
+            return False
+        taken: list[Channel] = await queries.withdraw_deliveries(conn, bucket, found.message_id, now=now)
+        ended = [
+            Ended(bucket, found.message_id, channel, DeliveryStage.WITHDRAWN, caller, None, found.lane)
+            for channel in taken
+        ]
+        if found.stage is MessageStage.WITHDRAWN:
+            ended.append(Ended(bucket, found.message_id, None, MessageStage.WITHDRAWN, caller, None, found.lane))
+        await self._endings.tell(conn, ended, now)
+        return found.stage is MessageStage.WITHDRAWN
 
     async def hasten(self, conn: Connection, lane: Lane, *, until: datetime, now: datetime) -> None:
         """Send now what a lane would send until then: for showing an hour that has not come."""
@@ -117,14 +138,14 @@ class Outbox:
         bucket = bucket_of(owed.caller, owed.key)
         message_id = message_id_in(bucket, now)
         to, lane = owed.to, owed.template.lane
-        address = self._seals.address(message_id, Address(to.phone, to.language)) if isinstance(to, ToPhone) else None
+        address = _address(to)
         return queries.NewMessage(
             bucket=bucket,
             message_id=message_id,
             caller=owed.caller,
             key=owed.key,
-            person_id=None if isinstance(to, ToPhone | ToNobody) else to,
-            address=address,
+            person_id=None if isinstance(to, ToPhone | ToEmail | ToNobody) else to,
+            address=None if address is None else self._seals.address(message_id, address),
             template=owed.template.id,
             version=owed.template.version,
             lane=lane,
@@ -144,3 +165,9 @@ class Outbox:
         if any(row.lane is not Lane.OTP and row.due_at <= now for row in rows):
             self._hinted_at = now
             await queries.hint(conn, HINT_DUE)
+
+
+def _address(to: PersonId | ToPhone | ToEmail | ToNobody) -> Address | None:
+    if isinstance(to, ToPhone):
+        return Address(phone=to.phone, language=to.language)
+    return Address(email=to.address, language=to.language) if isinstance(to, ToEmail) else None

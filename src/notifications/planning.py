@@ -1,192 +1,181 @@
-"""What becomes of a due message: an item in an inbox, an SMS through one provider, or an end. Nothing is sent here."""
+"""What becomes of what is due: an item in an inbox, parcels for providers, or an end. Nothing is sent here."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
-import msgspec
-
-from kernel.ids import MessageId, PersonId
+from kernel.db import Connection
+from kernel.ids import MessageId
 from kernel.log import get_logger
-from notifications import queries, templates
-from notifications.channels.inbox import Item
-from notifications.channels.provider import Sms
-from notifications.contacts import NOBODY_YET, Choices, Contact, Contacts
-from notifications.model import MAY_REPEAT, Channel, DeliveryStage, Outcome
-from notifications.residents.queries import ContactRow
-from notifications.routing import Carriers
+from notifications import queries
+from notifications.carrying.deciding import Deciding
+from notifications.carrying.giving_way import GivingWay
+from notifications.carrying.plans import Decision, Plan, move
+from notifications.channels.provider import ProviderText
+from notifications.composing import Draft, SealedContacts, Tries, opened
+from notifications.contacts import Contacts
+from notifications.ending.endings import Ended
+from notifications.ending.reasons import Reason
+from notifications.model import Channel, DeliveryStage, Lane, MessageStage, Step
+from notifications.reaching.grants import Granted, Grants, Want
+from notifications.routing.carriers import Carriers
+from notifications.routing.rules import About, Question, Rules
 from notifications.seals import Seals
-from notifications.template import Template
+from notifications.wordings import Wordings
+
+AT_A_STRETCH: Final = 32
+"""Messages planned before others have their turn on the loop: a code must not wait for a whole batch of bulk."""
 
 log = get_logger(__name__)
 
-SealedContacts = Mapping[PersonId, ContactRow]
-Tries = Mapping[str, Outcome | None]
-"""What earlier attempts at a delivery came to, by provider."""
 
-
-class Flight(msgspec.Struct, frozen=True):
-    """One attempt: once its intent is committed it may be made, once."""
-
-    message_id: MessageId
-    channel: Channel
-    fence: int
-    expires_at: datetime
-    provider: str
-    tried: Tries
-    sms: Sms
-
-
-class Plan(msgspec.Struct):
-    """What becomes of the messages of one batch."""
-
-    items: list[Item] = []
-    deliveries: list[queries.NewDelivery] = []
-    moved: list[queries.Moved] = []
-    flights: list[Flight] = []
-    unsendable: list[MessageId] = []
-    postponed: list[MessageId] = []
+Tried = Mapping[tuple[MessageId, Channel], tuple[Tries, int]]
+"""Earlier attempts at deliveries: what they came to by provider, and how many they were."""
 
 
 class Planning:
     """Plans batches of one bucket. Whatever is wrong with one message stays with it, and is alerted."""
 
-    def __init__(self, seals: Seals, contacts: Contacts, carriers: Carriers) -> None:
+    def __init__(
+        self,
+        seals: Seals,
+        contacts: Contacts,
+        carriers: Carriers,
+        wordings: Wordings,
+        rules: Rules,
+        grants: Grants,
+        way: GivingWay,
+    ) -> None:
         self._seals = seals
         self._contacts = contacts
         self._carriers = carriers
+        self._wordings = wordings
+        self._rules = rules
+        self._grants = grants
+        self._way = way
 
-    def first(
+    async def plan(
         self,
+        conn: Connection,
         bucket: int,
+        lane: Lane,
         messages: Sequence[queries.DueMessage],
+        again: Sequence[queries.DueDelivery],
         contacts: SealedContacts,
+        tried: Tried,
+        plan: Plan,
         *,
         lease_until: datetime,
         now: datetime,
-    ) -> Plan:
-        """Turn due messages into deliveries."""
-        plan = Plan()
-        for message in messages:
-            template = templates.find(message.template, message.version)
-            if template is None:
-                (plan.postponed if now < message.expires_at else plan.unsendable).append(message.message_id)
-                continue
+    ) -> None:
+        """Fill `plan`: deliveries of due messages, and the next try of deliveries that were begun before.
+
+        Whatever hands were taken are those of `plan.flights`, also when this raises.
+        """
+        drafts: list[Draft] = []
+        for nth, one in enumerate(messages, start=1):
+            draft = self._draft(plan, bucket, one, contacts, now)
+            if draft is not None:
+                drafts.append(draft)
+            if nth % AT_A_STRETCH == 0:
+                await self._way.stop(lane)
+        for delivery in again:
+            draft = self._draft_again(plan, bucket, delivery, contacts, tried, now)
+            if draft is not None:
+                drafts.append(draft)
+        stopped = await self._stopped(conn, drafts, now)
+        granted = await self._granted(conn, drafts, now)
+        deciding = Deciding(self._carriers, self._rules, plan, bucket, stopped, granted, lease_until, now)
+        for nth, draft in enumerate(drafts, start=1):
+            deciding.decide(draft)
+            if nth % AT_A_STRETCH == 0:
+                await self._way.stop(lane)
+
+    def _draft(
+        self, plan: Plan, bucket: int, message: queries.DueMessage, contacts: SealedContacts, now: datetime
+    ) -> Draft | None:
+        template = self._wordings.find(message.template, message.version)
+        if template is None and now < message.expires_at:
+            plan.postponed.append(message.message_id)
+            if self._wordings.may_be_read(message.template):
+                plan.unknown.add((message.template, message.version))
+            return None
+        reason = Reason.UNKNOWN_TEXT
+        if template is not None:
             try:
-                values, contact = self._opened(message, contacts)
+                return opened(message, template, contacts, self._seals, self._contacts)
             except Exception as fault:  # noqa: BLE001 -- it is alerted, and must not hold up the others
                 log.warning("message cannot be read", message_id=str(message.message_id), error=type(fault).__name__)
-                plan.unsendable.append(message.message_id)
-            else:
-                self._deliver(plan, bucket, message, template, values, contact, lease_until, now)
-        return plan
+                reason = Reason.CANNOT_BE_READ
+        plan.unsendable.append(message.message_id)
+        end = MessageStage.UNSENDABLE
+        plan.ended.append(Ended(bucket, message.message_id, None, end, message.caller, reason, message.lane))
+        return None
 
-    def again(
-        self,
-        plan: Plan,
-        deliveries: Sequence[queries.DueDelivery],
-        contacts: SealedContacts,
-        tries: Mapping[MessageId, Tries],
-        *,
-        now: datetime,
-    ) -> None:
-        """Add another attempt at each delivery to the plan, or its end if nobody may carry it."""
-        for delivery in deliveries:
-            try:
-                self._retry(plan, delivery, contacts, tries[delivery.message.message_id], now)
-            except Exception as fault:  # noqa: BLE001 -- it is alerted, and must not hold up the others
-                message_id = delivery.message.message_id
-                log.warning("message cannot be read", message_id=str(message_id), error=type(fault).__name__)
-                plan.moved.append(_ended(delivery, DeliveryStage.UNDELIVERABLE, now, "cannot be read"))
-
-    def _opened(self, message: queries.DueMessage, contacts: SealedContacts) -> tuple[dict[str, str], Contact | None]:
-        """A message's values, and whom it goes to: None if to nobody we know."""
-        values = self._seals.open_values(message.message_id, message.sealed_values)
-        if message.address is not None:
-            address = self._seals.open_address(message.message_id, message.address)
-            return values, Contact(address.phone, Choices(address.language))
-        if message.person_id is None:
-            return values, None
-        row = contacts.get(message.person_id)
-        return values, NOBODY_YET if row is None else self._contacts.opened(row)
-
-    def _deliver(
+    def _draft_again(
         self,
         plan: Plan,
         bucket: int,
-        message: queries.DueMessage,
-        template: Template,
-        values: dict[str, str],
-        contact: Contact | None,
-        lease_until: datetime,
+        delivery: queries.DueDelivery,
+        contacts: SealedContacts,
+        tried: Tried,
         now: datetime,
-    ) -> None:
-        if contact is None:
-            return
-        is_filed = "inbox" in template.channels and message.person_id is not None
-        if is_filed and message.person_id is not None:
-            plan.items.append(Item(message.person_id, message.message_id, template, values))
-            plan.deliveries.append(_at_its_end(bucket, message, "inbox", DeliveryStage.DELIVERED, now))
-        sms = _sms(message, template, values, contact)
-        provider = self._carriers.choose({}, now)
-        if sms is None:
-            if not is_filed:
-                end = DeliveryStage.UNDELIVERABLE
-                plan.deliveries.append(_at_its_end(bucket, message, "sms", end, now, "no number"))
-        elif message.expires_at <= now:
-            plan.deliveries.append(_at_its_end(bucket, message, "sms", DeliveryStage.EXPIRED, now))
-        elif provider is None:
-            end = DeliveryStage.UNDELIVERABLE
-            plan.deliveries.append(_at_its_end(bucket, message, "sms", end, now, "no provider"))
-        else:
-            plan.deliveries.append(_under_way(bucket, message, lease_until))
-            plan.flights.append(Flight(message.message_id, "sms", 1, message.expires_at, provider.name, {}, sms))
-
-    def _retry(
-        self, plan: Plan, delivery: queries.DueDelivery, contacts: SealedContacts, tried: Tries, now: datetime
-    ) -> None:
+    ) -> Draft | None:
         message = delivery.message
-        template = templates.find(message.template, message.version)
-        assert template is not None, "its first try was made with it"
-        values, contact = self._opened(message, contacts)
-        sms = _sms(message, template, values, contact or NOBODY_YET)
-        provider = self._carriers.choose(tried, now)
-        is_certain = all(outcome is Outcome.REJECTED for outcome in tried.values())
-        if sms is None or provider is None or not (is_certain or message.lane in MAY_REPEAT):
-            end = DeliveryStage.UNDELIVERABLE if is_certain else DeliveryStage.UNKNOWN
-            plan.moved.append(_ended(delivery, end, now, "nobody left to carry it"))
-            return
-        plan.flights.append(
-            Flight(message.message_id, delivery.channel, delivery.fence, message.expires_at, provider.name, tried, sms)
-        )
+        template = self._wordings.find(message.template, message.version)
+        try:
+            if template is None:
+                raise LookupError("unknown text")
+            draft = opened(message, template, contacts, self._seals, self._contacts)
+        except Exception as fault:  # noqa: BLE001 -- it is alerted, and must not hold up the others
+            log.warning("message cannot be read", message_id=str(message.message_id), error=type(fault).__name__)
+            end = Decision(Step(DeliveryStage.UNDELIVERABLE), Reason.CANNOT_BE_READ)
+            move(plan, bucket, delivery, end, now)
+            return None
+        draft.delivery = delivery
+        draft.tried, before = tried.get((message.message_id, delivery.channel), ({}, 0))
+        draft.tries = before + 1
+        draft.ways = tuple(one for one in draft.ways if one == delivery.channel)
+        return draft
 
+    async def _stopped(self, conn: Connection, drafts: Sequence[Draft], now: datetime) -> dict[About, str]:
+        """SMS and e-mails that must not go out, and why."""
+        questions: list[Question] = []
+        for one in drafts:
+            message, contact, is_first = one.message, one.contact, one.delivery is None
+            message_id, caller, lane = message.message_id, message.caller, message.lane
+            if contact is None:
+                continue
+            if one.text is not None and contact.phone is not None and self._rules.concern("sms", lane, caller):
+                questions.append(Question(message_id, "sms", caller, lane, contact.phone, one.text, is_first))
+            if contact.email is not None and "email" in one.ways and self._rules.concern("email", lane, caller):
+                questions.append(Question(message_id, "email", caller, lane, contact.email, "", is_first))
+        return await self._rules.stopped(conn, questions, now) if questions else {}
 
-def _sms(message: queries.DueMessage, template: Template, values: Mapping[str, str], contact: Contact) -> Sms | None:
-    """The SMS of a message; None if its template has none, or the person no number or no wish for it."""
-    if "sms" not in template.channels or contact.phone is None or not contact.choices.wants_sms(template):
-        return None
-    text = template.sms(values, contact.choices.language)
-    return Sms(str(message.message_id), contact.phone, text, message.expires_at)
+    async def _granted(self, conn: Connection, drafts: Sequence[Draft], now: datetime) -> dict[MessageId, Granted]:
+        """Grants taken for those that would go out as subscribe messages now."""
+        wants = []
+        for one in drafts:
+            if "subscribe" not in one.ways:
+                continue
+            text = self._subscribes_by(one)
+            if text is None:
+                one.ways = tuple(channel for channel in one.ways if channel != "subscribe")
+                continue
+            one.subscribes_by = text
+            message = one.message
+            waits = one.has_quiet_hours and self._rules.quiet_until(message.lane, now) is not None
+            if not waits and message.person_id is not None and message.expires_at > now:
+                wants.append(Want(message.person_id, message.message_id, text.provider_template))
+        return await self._grants.take(conn, wants, now=now) if wants else {}
 
-
-def _at_its_end(
-    bucket: int,
-    message: queries.DueMessage,
-    channel: Channel,
-    stage: DeliveryStage,
-    now: datetime,
-    reason: str | None = None,
-) -> queries.NewDelivery:
-    return queries.NewDelivery(
-        bucket, message.message_id, channel, message.lane, stage, 0, None, message.expires_at, now, reason
-    )
-
-
-def _under_way(bucket: int, message: queries.DueMessage, lease_until: datetime) -> queries.NewDelivery:
-    stage = DeliveryStage.SENDING
-    return queries.NewDelivery(
-        bucket, message.message_id, "sms", message.lane, stage, 1, lease_until, message.expires_at, None, None
-    )
-
-
-def _ended(delivery: queries.DueDelivery, stage: DeliveryStage, now: datetime, reason: str) -> queries.Moved:
-    return queries.Moved(delivery.message.message_id, delivery.channel, delivery.fence, stage, None, now, reason)
+    def _subscribes_by(self, draft: Draft) -> ProviderText | None:
+        """A text as the mini-program's platform keeps it; None where it does not go that way."""
+        if draft.contact is None or not self._carriers.has_any("subscribe"):
+            return None
+        try:
+            return self._grants.texts.worded(draft.template, draft.values, draft.contact.choices.language)
+        except (LookupError, ValueError) as fault:
+            message_id = str(draft.message.message_id)
+            log.warning("a subscribe message cannot be written", message_id=message_id, error=type(fault).__name__)
+            return None

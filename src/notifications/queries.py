@@ -1,6 +1,7 @@
-"""Every statement about messages, deliveries and attempts.
+"""Every statement about messages, and about claiming what is due.
 
-What providers say: `channels/queries.py`. Contacts and inboxes: `residents/queries.py`.
+What becomes of each delivery and attempt: `carrying/queries.py`. What providers say: `channels/queries.py`. Contacts
+and inboxes: `residents/queries.py`.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ import msgspec
 from kernel.db import Connection
 from kernel.grouping import Many
 from kernel.ids import MessageId, PersonId
-from notifications.model import Channel, DeliveryStage, Lane, MessageStage, Outcome
+from notifications.model import Channel, Lane, MessageStage, Outcome
 
 # ---- what is owed
 
@@ -97,49 +98,59 @@ async def hasten(conn: Connection, bucket: int, lane: Lane, *, until: datetime, 
     )  # fmt: skip
 
 
-async def withdraw_message(conn: Connection, bucket: int, caller: str, key: str) -> MessageId | None:
-    """Take a message back unless it became deliveries; its id if it may have open ones."""
-    found = await conn.fetchval(
+class Withdrawn(msgspec.Struct, frozen=True):
+    """A message taken back, or one that became deliveries (`routed`), of which some may be taken back still."""
+
+    message_id: MessageId
+    stage: MessageStage
+    lane: Lane
+
+
+async def withdraw_message(conn: Connection, bucket: int, caller: str, key: str) -> Withdrawn | None:
+    """Take a message back unless it became deliveries; None if there is none, or nothing of it is left to take."""
+    row = await conn.fetchrow(
         """
         -- notifications.withdraw_message
         UPDATE notifications.message SET stage = CASE stage WHEN 'owed' THEN 'withdrawn' ELSE stage END
          WHERE bucket = $1 AND caller = $2 AND key = $3 AND stage IN ('owed', 'routed')
-        RETURNING message_id
+        RETURNING message_id, stage, lane
         """,
         bucket, caller, key,
     )  # fmt: skip
-    return None if found is None else MessageId(found)
+    return None if row is None else Withdrawn(row[0], MessageStage(row[1]), Lane(row[2]))
 
 
-async def withdraw_deliveries(conn: Connection, bucket: int, message_id: MessageId, *, now: datetime) -> None:
-    """Take back the deliveries nobody is sending at this moment."""
-    await conn.execute(
+async def withdraw_deliveries(conn: Connection, bucket: int, message_id: MessageId, *, now: datetime) -> list[Channel]:
+    """Take back the deliveries nobody is sending at this moment; their channels."""
+    rows = await conn.fetch(
         """
         -- notifications.withdraw_deliveries
         UPDATE notifications.delivery SET stage = 'withdrawn', next_at = NULL, ended_at = $3
-         WHERE bucket = $1 AND message_id = $2 AND stage = 'waiting'
+         WHERE bucket = $1 AND message_id = $2 AND stage = 'waiting' RETURNING channel
         """,
         bucket, message_id, now,
     )  # fmt: skip
+    return [row["channel"] for row in rows]
 
 
 # ---- claiming
 
 
-class DueMessage(msgspec.Struct, frozen=True):
+class DueMessage(msgspec.Struct, frozen=True, gc=False):
     """A message claimed for routing: nobody else will have it."""
 
+    lane: Lane
     message_id: MessageId
+    caller: str
     person_id: PersonId | None
     address: bytes | None
     template: str
     version: int
-    lane: Lane
     sealed_values: bytes
     expires_at: datetime
 
 
-class DueDelivery(msgspec.Struct, frozen=True):
+class DueDelivery(msgspec.Struct, frozen=True, gc=False):
     """A delivery claimed for another attempt, under its new fence."""
 
     message: DueMessage
@@ -180,11 +191,11 @@ async def claim_messages(conn: Connection, bucket: int, lane: Lane, *, now: date
              ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED)
         UPDATE notifications.message AS m SET stage = 'routed' FROM due
          WHERE m.bucket = $1 AND m.message_id = due.message_id
-        RETURNING m.message_id, m.person_id, m.address, m.template, m.version, m.lane, m.sealed_values, m.expires_at
+        RETURNING m.message_id, m.caller, m.person_id, m.address, m.template, m.version, m.sealed_values, m.expires_at
         """,
         bucket, lane, now, limit,
     )  # fmt: skip
-    return [DueMessage(*row) for row in rows]
+    return [DueMessage(lane, *row) for row in rows]
 
 
 async def set_aside(conn: Connection, bucket: int, message_ids: Sequence[MessageId], stage: MessageStage) -> None:
@@ -210,32 +221,42 @@ async def postpone(conn: Connection, bucket: int, message_ids: Sequence[MessageI
 
 
 async def claim_deliveries(
-    conn: Connection, bucket: int, lane: Lane, *, now: datetime, lease_until: datetime, limit: int
+    conn: Connection,
+    bucket: int,
+    lane: Lane,
+    *,
+    channels: Sequence[Channel],
+    now: datetime,
+    lease_until: datetime,
+    limit: int,
 ) -> list[DueDelivery]:
-    """Take up to `limit` deliveries whose next try is due, each under a new fence."""
+    """Take up to `limit` deliveries by some channels whose next try is due, each under a new fence."""
     rows = await conn.fetch(
         """
         -- notifications.claim_deliveries
         WITH due AS MATERIALIZED (
             SELECT message_id, channel FROM notifications.delivery
              WHERE bucket = $1 AND stage = 'waiting' AND next_at <= $3 AND lane = $2 AND expires_at > $3
+               AND channel = ANY($6)
              ORDER BY next_at LIMIT $5 FOR UPDATE SKIP LOCKED)
         UPDATE notifications.delivery AS d SET stage = 'sending', fence = d.fence + 1, next_at = $4
           FROM due, notifications.message AS m
          WHERE d.bucket = $1 AND d.message_id = due.message_id AND d.channel = due.channel
            AND m.bucket = $1 AND m.message_id = due.message_id
-        RETURNING m.message_id, m.person_id, m.address, m.template, m.version, m.lane, m.sealed_values, m.expires_at,
-                  d.channel, d.fence
+        RETURNING d.channel, d.fence,
+                  m.message_id, m.caller, m.person_id, m.address, m.template, m.version, m.sealed_values, m.expires_at
         """,
-        bucket, lane, now, lease_until, limit,
+        bucket, lane, now, lease_until, limit, channels,
     )  # fmt: skip
-    return [DueDelivery(DueMessage(*list(row)[:8]), row["channel"], row["fence"]) for row in rows]
+    return [DueDelivery(DueMessage(lane, *whose), channel, fence) for channel, fence, *whose in rows]
 
 
 class Tried(msgspec.Struct, frozen=True):
     message_id: MessageId
+    channel: Channel
     provider: str
     outcome: Outcome | None
+    missed: bool
 
 
 async def select_tries(conn: Connection, bucket: int, message_ids: Sequence[MessageId]) -> list[Tried]:
@@ -243,129 +264,9 @@ async def select_tries(conn: Connection, bucket: int, message_ids: Sequence[Mess
     rows = await conn.fetch(
         """
         -- notifications.select_tries
-        SELECT message_id, provider, outcome FROM notifications.attempt
-         WHERE bucket = $1 AND message_id = ANY($2) ORDER BY message_id, fence
+        SELECT message_id, channel, provider, outcome, missed FROM notifications.attempt
+         WHERE bucket = $1 AND message_id = ANY($2) ORDER BY message_id, channel, fence
         """,
         bucket, message_ids,
     )  # fmt: skip
-    return [Tried(row["message_id"], row["provider"], row["outcome"] and Outcome(row["outcome"])) for row in rows]
-
-
-# ---- deliveries and attempts
-
-
-class NewDelivery(msgspec.Struct, frozen=True):
-    bucket: int
-    message_id: MessageId
-    channel: Channel
-    lane: Lane
-    stage: DeliveryStage
-    fence: int
-    next_at: datetime | None
-    expires_at: datetime
-    ended_at: datetime | None
-    reason: str | None
-
-
-INSERT_DELIVERIES = Many(
-    """
-    -- notifications.insert_deliveries
-    INSERT INTO notifications.delivery
-           (bucket, message_id, channel, lane, stage, fence, next_at, expires_at, ended_at, reason)
-    VALUES {rows}
-    """,
-    columns=10,
-)
-
-
-async def insert_deliveries(conn: Connection, rows: Sequence[NewDelivery]) -> None:
-    await INSERT_DELIVERIES.fetch(conn, [msgspec.structs.astuple(row) for row in rows])
-
-
-class Intent(msgspec.Struct, frozen=True):
-    """An attempt about to be made; committed before anything is sent."""
-
-    bucket: int
-    message_id: MessageId
-    channel: Channel
-    fence: int
-    provider: str
-    may_repeat: bool
-    intended_at: datetime
-
-
-INSERT_INTENTS = Many(
-    """
-    -- notifications.insert_intents
-    INSERT INTO notifications.attempt (bucket, message_id, channel, fence, provider, may_repeat, intended_at)
-    VALUES {rows}
-    """,
-    columns=7,
-)
-
-
-async def insert_intents(conn: Connection, rows: Sequence[Intent]) -> None:
-    await INSERT_INTENTS.fetch(conn, [msgspec.structs.astuple(row) for row in rows])
-
-
-class Ended(msgspec.Struct, frozen=True):
-    """What an attempt came to."""
-
-    message_id: MessageId
-    channel: Channel
-    fence: int
-    outcome: Outcome
-    provider_ref: str | None
-    reason: str | None
-
-
-RECORD_OUTCOMES = Many(
-    """
-    -- notifications.record_outcomes
-    UPDATE notifications.attempt AS a
-       SET outcome = v.outcome, ended_at = $2, provider_ref = v.provider_ref, reason = v.reason
-      FROM (VALUES {rows}) AS v (message_id, channel, fence, outcome, provider_ref, reason)
-     WHERE a.bucket = $1 AND a.message_id = v.message_id AND a.channel = v.channel AND a.fence = v.fence
-       AND (a.outcome IS NULL OR a.outcome = 'unknown')
-    """,
-    columns=6,
-    shared=2,
-    row="({}::uuid, {}::text, {}::integer, {}::text, {}::text, {}::text)",
-)
-
-
-async def record_outcomes(conn: Connection, bucket: int, ended: Sequence[Ended], *, now: datetime) -> None:
-    """Write what attempts came to; what was unknown may become known, never the other way."""
-    await RECORD_OUTCOMES.fetch(conn, [msgspec.structs.astuple(one) for one in ended], bucket, now)
-
-
-class Moved(msgspec.Struct, frozen=True):
-    """Where a delivery goes after its attempt `fence`."""
-
-    message_id: MessageId
-    channel: Channel
-    fence: int
-    stage: DeliveryStage
-    next_at: datetime | None
-    ended_at: datetime | None
-    reason: str | None
-
-
-MOVE_DELIVERIES = Many(
-    """
-    -- notifications.move_deliveries
-    UPDATE notifications.delivery AS d
-       SET stage = v.stage, next_at = v.next_at, ended_at = v.ended_at, reason = v.reason
-      FROM (VALUES {rows}) AS v (message_id, channel, fence, stage, next_at, ended_at, reason)
-     WHERE d.bucket = $1 AND d.message_id = v.message_id AND d.channel = v.channel AND d.fence = v.fence
-       AND d.stage IN ('sending', 'waiting', 'unknown')
-    """,
-    columns=7,
-    shared=1,
-    row="({}::uuid, {}::text, {}::integer, {}::text, {}::timestamptz, {}::timestamptz, {}::text)",
-)
-
-
-async def move_deliveries(conn: Connection, bucket: int, moved: Sequence[Moved]) -> None:
-    """Move deliveries on, except those another attempt has begun of, or a receipt has closed meanwhile."""
-    await MOVE_DELIVERIES.fetch(conn, [msgspec.structs.astuple(one) for one in moved], bucket)
+    return [Tried(row[0], row[1], row[2], row[3] and Outcome(row[3]), row[4]) for row in rows]

@@ -1,6 +1,6 @@
 """Which key and which place each personal value of this package is sealed under: one table of them, here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import msgspec
@@ -10,11 +10,17 @@ from kernel.sealing import Keys
 from notifications.model import Language
 
 
-class Address(msgspec.Struct, frozen=True):
-    """A telephone number, E.164, and the language its owner reads."""
+class Address(msgspec.Struct, frozen=True, gc=False):
+    """Where one message goes that is not to a person we know, and the language they read: a number (E.164), an e-mail
+    address, or who somebody is to the mini-program."""
 
-    phone: str
-    language: Language
+    phone: str | None = None
+    language: Language = "zh"
+    email: str | None = None
+    openid: str | None = None
+
+    def __repr__(self) -> str:
+        return "Address(…)"
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -24,6 +30,7 @@ class Shown(msgspec.Struct, frozen=True):
     text: str
 
 
+_PACK = msgspec.msgpack.Encoder().encode
 _VALUES = msgspec.msgpack.Decoder(dict[str, str])
 _ADDRESS = msgspec.msgpack.Decoder(Address)
 _SHOWN = msgspec.msgpack.Decoder(Shown)
@@ -40,15 +47,24 @@ class Seals:
         self._receipt = keys.sealer("notifications.receipt")
         self._shown = keys.sealer("notifications.demo_sms")
         self._phones = keys.digester("notifications.phone")
+        self._said = keys.digester("notifications.said")
 
     def values(self, message_id: MessageId, values: Mapping[str, str]) -> bytes:
         return self._values.seal(msgspec.msgpack.encode(values), message_id.bytes)
+
+    def values_of_many(self, rows: Sequence[tuple[bytes, Mapping[str, str]]]) -> list[bytes]:
+        """The same for many messages, each by the bytes of its id."""
+        return self._values.seal_many([(_PACK(values), message_id) for message_id, values in rows])
 
     def open_values(self, message_id: MessageId, envelope: bytes) -> dict[str, str]:
         return _VALUES.decode(self._values.unseal(envelope, message_id.bytes))
 
     def address(self, message_id: MessageId, address: Address) -> bytes:
         return self._address.seal(msgspec.msgpack.encode(address), message_id.bytes)
+
+    def addresses_of_many(self, rows: Sequence[tuple[bytes, Address]]) -> list[bytes]:
+        """The same for many messages, each by the bytes of its id."""
+        return self._address.seal_many([(_PACK(address), message_id) for message_id, address in rows])
 
     def open_address(self, message_id: MessageId, envelope: bytes) -> Address:
         return _ADDRESS.decode(self._address.unseal(envelope, message_id.bytes))
@@ -76,6 +92,14 @@ class Seals:
 
     def every_phone_digest(self, phone: str) -> list[bytes]:
         return self._phones.every_digest(phone)
+
+    def every_email_digest(self, address: str) -> list[bytes]:
+        """Of an address however its letters are written: who wants no more means the mailbox, not the spelling."""
+        return self._phones.every_digest(address.lower())
+
+    def said_digest(self, caller: str, phone: str, text: str) -> bytes:
+        """16 bytes of who said what to which number."""
+        return self._said.digest(f"{caller}\0{phone}\0{text}")[:16]
 
     def shown(self, phone_digest: bytes, sms_id: UUID, shown: Shown) -> bytes:
         return self._shown.seal(msgspec.msgpack.encode(shown), phone_digest + sms_id.bytes)

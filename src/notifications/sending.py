@@ -5,32 +5,43 @@ Killed between the intent and the record, an attempt stays without outcome; once
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime, timedelta
+from typing import Final, Protocol
 
-import asyncpg
 import msgspec
 
 from kernel.clock import Clock
 from kernel.db import Connection, Database, OutcomeUnknown
-from kernel.ids import MessageId, bucket_of
-from kernel.log import get_logger, redact
+from kernel.ids import MessageId
+from kernel.log import get_logger
 from notifications import queries
+from notifications.carrying import queries as carrying
+from notifications.carrying.giving_way import GivingWay
+from notifications.carrying.offering import Answer, Offering
+from notifications.carrying.plans import Flight, Plan
+from notifications.carrying.recording import Recording
 from notifications.channels import inbox
-from notifications.channels import queries as channel_queries
-from notifications.channels.provider import Accepted, Refused, fit_to_file
+from notifications.composing import SealedContacts, parts_of
 from notifications.contacts import Contacts
-from notifications.model import MAY_REPEAT, Lane, MessageStage, Outcome, RefusalKind, next_step
-from notifications.planning import Flight, Plan, Planning, SealedContacts
-from notifications.routing import Carriers
+from notifications.ending.endings import Endings
+from notifications.ending.reasons import Reason
+from notifications.model import MAY_REPEAT, Channel, Lane, MessageStage, Outcome, Reading
+from notifications.planning import Planning, Tried
+from notifications.reaching.grants import Grants
+from notifications.routing.carriers import Carriers
 from notifications.seals import Seals
+from notifications.wordings import Wordings
 
-BATCH_MAX = 100
-POSTPONE = timedelta(seconds=30)
+POSTPONE: Final = timedelta(seconds=30)
 """How long a message waits whose wording this worker does not know: another, newer one may."""
-RECORD_PAUSE_SECONDS = 0.2
-SPOILT = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
-"""Errors that lie in what one attempt brought back, and would come again however long we wait."""
+READ_SOON: Final = timedelta(seconds=2)
+"""The same for a department's text, which is read meanwhile: it was approved a moment ago, in another process."""
+ORDINARY_AT_ONCE: Final = 6
+"""Transactions of ordinary lanes at once, so that codes always find a connection and a database that listens."""
+
 
 log = get_logger(__name__)
 
@@ -41,17 +52,19 @@ class Pace(msgspec.Struct, frozen=True):
     send_timeout: timedelta
     record_patience: timedelta
     lease: timedelta
-    flights_max: int
-    """Batches under way at once: when little is due, every bucket's batch is small, and none waits for another."""
+    batch_max: int
+    claims_max: int
+    """Batches being claimed at once: when little is due, every bucket's batch is small, and none waits for another."""
 
 
-PACES = {
-    Lane.OTP: Pace(timedelta(seconds=5), timedelta(seconds=5), timedelta(seconds=20), 64),
-    Lane.CHANGE: Pace(timedelta(seconds=10), timedelta(seconds=20), timedelta(seconds=60), 64),
-    Lane.RESULT: Pace(timedelta(seconds=10), timedelta(seconds=60), timedelta(minutes=2), 64),
-    Lane.REMINDER: Pace(timedelta(seconds=10), timedelta(seconds=60), timedelta(minutes=2), 32),
-    Lane.BULK: Pace(timedelta(seconds=10), timedelta(seconds=60), timedelta(minutes=2), 32),
+PACES: Final = {
+    Lane.OTP: Pace(timedelta(seconds=5), timedelta(seconds=5), timedelta(seconds=20), 100, 8),
+    Lane.CHANGE: Pace(timedelta(seconds=10), timedelta(seconds=20), timedelta(seconds=60), 100, 8),
+    Lane.RESULT: Pace(timedelta(seconds=10), timedelta(seconds=60), timedelta(minutes=2), 250, 4),
+    Lane.REMINDER: Pace(timedelta(seconds=10), timedelta(seconds=60), timedelta(minutes=2), 250, 4),
+    Lane.BULK: Pace(timedelta(seconds=10), timedelta(seconds=60), timedelta(minutes=2), 512, 2),
 }
+"""A batch of bulk fills the largest shapes of a statement (`kernel.grouping.SIZES`)."""
 assert PACES.keys() == set(Lane)
 assert all(pace.send_timeout * 2 + pace.record_patience < pace.lease for pace in PACES.values())
 
@@ -62,34 +75,55 @@ class Batch(msgspec.Struct, frozen=True):
     bucket: int
     lane: Lane
     claimed: int
+    is_full: bool
+    """Whether more is probably due."""
     flights: list[Flight]
 
-    @property
-    def is_full(self) -> bool:
-        """Whether more is probably due."""
-        return self.claimed >= BATCH_MAX
 
+class NotesLastTold(Protocol):
+    """Keeps which message a number was sent last, by whom."""
 
-class Answer(msgspec.Struct, frozen=True):
-    """What an attempt came to."""
-
-    flight: Flight
-    outcome: Outcome
-    refusal: RefusalKind | None = None
-    provider_ref: str | None = None
-    reason: str | None = None
+    async def note(self, conn: Connection, bucket: int, flights: Sequence[Flight], *, now: datetime) -> None:
+        """Note the SMS among these."""
+        ...
 
 
 class Sending:
     """Carries what is owed through `carriers`, and files it in inboxes."""
 
-    def __init__(self, db: Database, clock: Clock, seals: Seals, contacts: Contacts, carriers: Carriers) -> None:
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        seals: Seals,
+        contacts: Contacts,
+        carriers: Carriers,
+        wordings: Wordings,
+        planning: Planning,
+        offering: Offering,
+        endings: Endings,
+        grants: Grants,
+        way: GivingWay,
+    ) -> None:
         self._db = db
         self._clock = clock
         self._seals = seals
         self._contacts = contacts
         self._carriers = carriers
-        self._planning = Planning(seals, contacts, carriers)
+        self._wordings = wordings
+        self._planning = planning
+        self._offering = offering
+        self._endings = endings
+        self._grants = grants
+        self._way = way
+        self._recording = Recording(db, clock, carriers, endings, grants)
+        self._ordinary = asyncio.Semaphore(ORDINARY_AT_ONCE)
+        self.last_told: NotesLastTold | None = None
+        """Set once, when the parts are wired: who is told remembers by whom, for what they may write back."""
+
+    def _turn(self, lane: Lane) -> AbstractAsyncContextManager[None]:
+        """A place in the database: for ordinary lanes there are only so many."""
+        return nullcontext() if lane in MAY_REPEAT else self._ordinary
 
     async def send_due(self, bucket: int, lane: Lane) -> int:
         """Send one batch of what is due in a lane of a bucket; return how many were claimed."""
@@ -98,153 +132,153 @@ class Sending:
         return batch.claimed
 
     async def claim(self, bucket: int, lane: Lane) -> Batch:
-        """Take a batch, file its inbox items, and commit the intent of every attempt before any is made."""
-        now = self._clock.now()
-        lease_until = now + PACES[lane].lease
-        batch = Batch(bucket, lane, 0, [])
+        """Take a batch, file its inbox items, and commit the intent of every attempt before any is made.
+
+        No more is taken than somebody has hands for.
+        """
+        limit = min(PACES[lane].batch_max, self._carriers.room(lane))
+        if limit <= 0:
+            return Batch(bucket, lane, 0, is_full=False, flights=[])
+        plan = Plan()
         try:
-            async with self._db.transaction() as conn:
-                messages = await queries.claim_messages(conn, bucket, lane, now=now, limit=BATCH_MAX)
-                contacts = await self._contacts_of(conn, messages)
-                plan = self._planning.first(bucket, messages, contacts, lease_until=lease_until, now=now)
-                room = BATCH_MAX - len(messages)
-                again = await self._claim_again(conn, plan, bucket, lane, lease_until, room, now) if room else 0
-                batch = Batch(bucket, lane, len(messages) + again, plan.flights)
-                await self._write(conn, plan, bucket, lane, now)
+            await self._way.stop(lane)
+            async with self._turn(lane):
+                with self._way.passing(lane):
+                    claimed = await self._claim(bucket, lane, plan, limit)
         except OutcomeUnknown:
             # Perhaps the intents are committed; it is certain that none was acted on, so that is recorded.
-            await self._record_patiently(
-                batch, [Answer(flight, Outcome.REJECTED, "busy", reason="never sent") for flight in batch.flights]
-            )
+            self._let_go(plan.flights)
+            never = [Answer(one, Outcome.REJECTED, "busy", reason=Reason.NEVER_SENT) for one in plan.flights]
+            await self._record(bucket, lane, never)
             raise
-        return batch
+        except BaseException:
+            self._let_go(plan.flights)
+            raise
+        if plan.unknown:
+            await self._read_texts(plan)
+        return Batch(bucket, lane, claimed, claimed >= limit, plan.flights)
+
+    async def _read_texts(self, plan: Plan) -> None:
+        try:
+            await self._wordings.read_through(plan.unknown)
+        except Exception as fault:  # noqa: BLE001 -- what was claimed beside them must go out all the same
+            log.warning("departments' texts were not read", error=type(fault).__name__)
+
+    async def _claim(self, bucket: int, lane: Lane, plan: Plan, limit: int) -> int:
+        now = self._clock.now()
+        lease_until = now + PACES[lane].lease
+        async with self._db.transaction() as conn:
+            messages = await queries.claim_messages(conn, bucket, lane, now=now, limit=limit)
+            again = await self._claim_again(conn, bucket, lane, limit - len(messages), lease_until, now)
+            contacts = await self._contacts_of(conn, [*messages, *(one.message for one in again)])
+            tried = await _tried(conn, bucket, again)
+            await self._planning.plan(
+                conn, bucket, lane, messages, again, contacts, tried, plan, lease_until=lease_until, now=now
+            )
+            await self._write(conn, plan, bucket, lane, now)
+        return len(messages) + len(again)
+
+    async def _claim_again(
+        self, conn: Connection, bucket: int, lane: Lane, limit: int, lease_until: datetime, now: datetime
+    ) -> list[queries.DueDelivery]:
+        """Deliveries whose next try is due: by no channel more than it has hands for, or they would come back."""
+        if limit <= 0:
+            return []
+        rooms = {channel: room for channel, room in self._carriers.rooms(lane).items() if room > 0}
+        narrow = [channel for channel, room in rooms.items() if room < limit]
+        asked = [([channel], rooms[channel]) for channel in narrow]
+        if len(narrow) < len(rooms):
+            asked.append(([channel for channel in rooms if channel not in narrow], limit))
+        again: list[queries.DueDelivery] = []
+        for channels, most in asked:
+            again += await queries.claim_deliveries(
+                conn,
+                bucket,
+                lane,
+                channels=channels,
+                now=now,
+                lease_until=lease_until,
+                limit=min(most, limit - len(again)),
+            )
+        return again
 
     async def _contacts_of(self, conn: Connection, messages: Sequence[queries.DueMessage]) -> SealedContacts:
         person_ids = {message.person_id for message in messages if message.person_id is not None}
         return await self._contacts.find_sealed(conn, sorted(person_ids))
 
-    async def _claim_again(
-        self, conn: Connection, plan: Plan, bucket: int, lane: Lane, lease_until: datetime, room: int, now: datetime
-    ) -> int:
-        """Add to the plan what was tried before and is due again; return how many that is."""
-        due = await queries.claim_deliveries(conn, bucket, lane, now=now, lease_until=lease_until, limit=room)
-        if not due:
-            return 0
-        contacts = await self._contacts_of(conn, [delivery.message for delivery in due])
-        tries: dict[MessageId, dict[str, Outcome | None]] = {delivery.message.message_id: {} for delivery in due}
-        for tried in await queries.select_tries(conn, bucket, list(tries)):
-            tries[tried.message_id][tried.provider] = tried.outcome
-        self._planning.again(plan, due, contacts, tries, now=now)
-        return len(due)
-
     async def _write(self, conn: Connection, plan: Plan, bucket: int, lane: Lane, now: datetime) -> None:
         may_repeat = lane in MAY_REPEAT
         intents = [
-            queries.Intent(bucket, one.message_id, one.channel, one.fence, one.provider, may_repeat, now)
+            carrying.Intent(
+                bucket, one.message_id, one.channel, one.fence, one.provider, may_repeat, now, parts_of(one.parcel)
+            )
             for one in plan.flights
         ]
-        await queries.insert_deliveries(conn, plan.deliveries)
-        await queries.insert_intents(conn, intents)
+        await carrying.insert_deliveries(conn, plan.deliveries)
+        await carrying.insert_intents(conn, intents)
+        if self.last_told is not None:
+            await self.last_told.note(conn, bucket, plan.flights, now=now)
         await inbox.file(conn, self._seals, plan.items, now=now)
         if plan.moved:
-            await queries.move_deliveries(conn, bucket, plan.moved)
+            await carrying.move_deliveries(conn, bucket, plan.moved)
         if plan.unsendable:
             await queries.set_aside(conn, bucket, plan.unsendable, MessageStage.UNSENDABLE)
         if plan.postponed:
-            await queries.postpone(conn, bucket, plan.postponed, due_at=now + POSTPONE)
+            until = now + (READ_SOON if plan.unknown else POSTPONE)
+            await queries.postpone(conn, bucket, plan.postponed, due_at=until)
+        if plan.ungranted:
+            await self._grants.refused(conn, [(one, "") for one in plan.ungranted], now=now)
+        await self._endings.tell(conn, plan.ended, now)
 
     async def carry(self, batch: Batch) -> None:
-        """Send a batch side by side, no transaction open, and record what came of each."""
-        answers = await asyncio.gather(*(self._offer(flight, PACES[batch.lane]) for flight in batch.flights))
-        await self._record_patiently(batch, answers)
-
-    async def _offer(self, flight: Flight, pace: Pace) -> Answer:
-        """One attempt. Running late, or any surprise, means unknown: it may have left."""
-        try:
-            async with asyncio.timeout(pace.send_timeout.total_seconds()):
-                said = await self._carriers.named(flight.provider).send(flight.sms)
-        except Exception as surprise:  # noqa: BLE001 -- recorded with the attempt, and alerted
-            answer = Answer(flight, Outcome.UNKNOWN, reason=type(surprise).__name__)
-        else:
-            answer = _answer(flight, said)
-        is_failure = answer.outcome is Outcome.UNKNOWN or answer.refusal in ("busy", "provider")
-        self._carriers.note(flight.provider, is_failure=is_failure, now=self._clock.now())
-        return answer
-
-    async def _record_patiently(self, batch: Batch, answers: Sequence[Answer]) -> None:
-        """Record outcomes, waiting for the database for as long as the lane's patience allows."""
-        if not answers:
+        """Send a batch, no transaction open, and record what came of each; no provider waits for another."""
+        by_provider: dict[str, list[Flight]] = defaultdict(list)
+        for flight in batch.flights:
+            by_provider[flight.provider].append(flight)
+        if len(by_provider) == 1:
+            [(provider, flights)] = by_provider.items()
+            await self._carry_by(batch, provider, flights)
             return
-        loop = asyncio.get_running_loop()
-        give_up_at = loop.time() + PACES[batch.lane].record_patience.total_seconds()
-        while True:
-            try:
-                await self._record(batch, answers)
-                return
-            except SPOILT as fault:
-                if len(answers) == 1:
-                    raise
-                log.warning("a batch was not recorded together", bucket=batch.bucket, error=type(fault).__name__)
-                await self._record_alone(batch, answers)
-                return
-            except Exception:
-                if loop.time() >= give_up_at:
-                    raise
-                await asyncio.sleep(RECORD_PAUSE_SECONDS)
-
-    async def _record_alone(self, batch: Batch, answers: Sequence[Answer]) -> None:
-        for answer in answers:
-            try:
-                await self._record(batch, [answer])
-            except Exception as fault:  # noqa: BLE001 -- its lease ends, then it is unknown, and alerted
-                message_id = str(answer.flight.message_id)
-                log.warning("an outcome was not recorded", message_id=message_id, error=type(fault).__name__)
-
-    async def _record(self, batch: Batch, answers: Sequence[Answer]) -> None:
-        now = self._clock.now()
-        ended = [
-            queries.Ended(
-                one.flight.message_id, one.flight.channel, one.flight.fence, one.outcome, one.provider_ref, one.reason
-            )
-            for one in answers
-        ]
-        moved = [self._moved(batch.lane, answer, now) for answer in answers]
-        async with self._db.transaction() as conn:
-            await queries.record_outcomes(conn, batch.bucket, ended, now=now)
-            await queries.move_deliveries(conn, batch.bucket, moved)
-            await channel_queries.insert_carried(conn, _carried(batch, answers, now))
-
-    def _moved(self, lane: Lane, answer: Answer, now: datetime) -> queries.Moved:
-        flight = answer.flight
-        step = next_step(
-            answer.outcome,
-            answer.refusal,
-            lane=lane,
-            tries=flight.fence,
-            is_another_left=self._carriers.is_another_left({*flight.tried, flight.provider}),
-            now=now,
-            expires_at=flight.expires_at,
+        ends = await asyncio.gather(
+            *(self._carry_by(batch, provider, flights) for provider, flights in by_provider.items()),
+            return_exceptions=True,
         )
-        ended_at = now if step.next_at is None else None
-        return queries.Moved(
-            flight.message_id, flight.channel, flight.fence, step.stage, step.next_at, ended_at, answer.reason
-        )
+        for end in ends:
+            if end is not None:
+                raise end
+
+    async def _carry_by(self, batch: Batch, provider: str, flights: Sequence[Flight]) -> None:
+        began = asyncio.get_running_loop().time()
+        try:
+            await self._way.stop(batch.lane)
+            patience = PACES[batch.lane].send_timeout
+            answers = await self._offering.offer(batch.lane, provider, flights, patience)
+        finally:
+            self._carriers.let_go(provider, len(flights))
+        seconds = asyncio.get_running_loop().time() - began
+        was_busy = any(one.refusal == "busy" for one in answers)
+        self._carriers.learn(provider, len(flights), seconds, was_busy=was_busy)
+        await self._record(batch.bucket, batch.lane, answers)
+
+    async def _record(self, bucket: int, lane: Lane, answers: Sequence[Answer]) -> None:
+        await self._way.stop(lane)
+        async with self._turn(lane):
+            await self._recording.record_patiently(bucket, lane, answers, PACES[lane].record_patience)
+
+    def _let_go(self, flights: Sequence[Flight]) -> None:
+        for flight in flights:
+            self._carriers.let_go(flight.provider)
 
 
-def _answer(flight: Flight, said: Accepted | Refused) -> Answer:
-    if isinstance(said, Accepted):
-        return Answer(flight, Outcome.ACCEPTED, provider_ref=fit_to_file(said.provider_ref) or None)
-    return Answer(flight, Outcome.REJECTED, said.kind, reason=fit_to_file(redact(said.reason)))
-
-
-def _carried(batch: Batch, answers: Sequence[Answer], now: datetime) -> list[channel_queries.Carried]:
-    """Under which references providers will speak of what they accepted, sorted, each once."""
-    places = {
-        (bucket_of(one.flight.provider, one.provider_ref), one.flight.provider, one.provider_ref): one.flight
-        for one in answers
-        if one.provider_ref is not None
-    }
-    return [
-        channel_queries.Carried(*place, batch.bucket, flight.message_id, flight.fence, batch.lane, now)
-        for place, flight in sorted(places.items(), key=lambda pair: pair[0])
-    ]
+async def _tried(conn: Connection, bucket: int, again: Sequence[queries.DueDelivery]) -> Tried:
+    """What earlier attempts at deliveries came to, and how many they were."""
+    if not again:
+        return {}
+    message_ids = sorted({delivery.message.message_id for delivery in again})
+    outcomes: dict[tuple[MessageId, Channel], dict[str, Outcome | Reading | None]] = {}
+    counts: dict[tuple[MessageId, Channel], int] = defaultdict(int)
+    for one in await queries.select_tries(conn, bucket, message_ids):
+        key = (one.message_id, one.channel)
+        outcomes.setdefault(key, {})[one.provider] = Reading.UNDELIVERED if one.missed else one.outcome
+        counts[key] += 1
+    return {key: (by_provider, counts[key]) for key, by_provider in outcomes.items()}

@@ -39,7 +39,7 @@ def test_the_first_page_draws_and_renews_the_state_of_the_parts(city_url: str, t
     assert page.count("<h3>Resident 市民</h3>") >= 3
 
 
-@pytest.mark.parametrize("audience", ["resident", "venue", "department", "operator", "mini", "public"])
+@pytest.mark.parametrize("audience", ["resident", "venue", "department", "operator", "mini", "public", "notify"])
 def test_the_api_reference_draws_without_asking_anybody_elsewhere(city_url: str, tmp_path: Path, audience: str) -> None:
     page, complaints = browse(f"{city_url}/reference/{audience}", tmp_path, milliseconds=4_000)
     assert complaints == []

@@ -96,6 +96,11 @@ def _(everybody: Everybody) -> Good:
     return Good(body={"phone": everybody.person.phone})
 
 
+@good("writeBack", Audience.PUBLIC)
+def _(everybody: Everybody) -> Good:
+    return Good(body={"phone": everybody.person.phone, "text": "收到，谢谢"})
+
+
 @good("playReminders", Audience.PUBLIC)
 def _(_: Everybody) -> Good:
     return Good(body={"as_of": (datetime.now(UTC) + timedelta(minutes=5)).isoformat()})

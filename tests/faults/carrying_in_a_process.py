@@ -13,7 +13,7 @@ from kernel.db import Database
 from kernel.sealing import Keys
 from notifications.channels.provider import Accepted, Refused, Sms
 from notifications.model import Lane
-from tests.builders_notifications import Carrier, notifications_over
+from tests.builders_notifications import Carrier, at_any_hour
 
 CARRYING_SECONDS = 0.02
 
@@ -34,7 +34,7 @@ class WritingCarrier(Carrier):
 
 async def carry(database_url: str, key_file: Path, log: Path) -> None:
     db = await Database.open(database_url, connections_max=6)
-    notifications = notifications_over(db, SystemClock(), Keys.read(key_file), WritingCarrier(log))
+    notifications = at_any_hour(db, SystemClock(), Keys.read(key_file), WritingCarrier(log))
     delivering = notifications.delivering
     sys.stdout.write("carrying\n")
     sys.stdout.flush()

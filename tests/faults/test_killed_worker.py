@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kernel.clock import StoppedClock
 from kernel.sealing import KeyFile, Keys, fresh_key, write_key_file
-from tests.builders_notifications import LEASES_ARE_OVER, Carrier, a_promise, notifications_over
+from tests.builders_notifications import LEASES_ARE_OVER, Carrier, a_promise, at_any_hour
 
 SOURCES = Path(__file__).parents[2]
 CHILD = Path(__file__).with_name("carrying_in_a_process.py")
@@ -43,7 +43,7 @@ async def test_nothing_owed_is_lost_and_nothing_sent_twice_however_often_the_wor
     write_key_file(key_file, file)
     clock = StoppedClock(datetime.now(UTC))
     rest = Carrier("peer")
-    heir = notifications_over(db, clock, Keys(file), rest)
+    heir = at_any_hour(db, clock, Keys(file), rest)
     owed = [a_promise(key=str(n), due_at=clock.now()) for n in range(MESSAGES)]
     async with db.transaction() as conn:
         await heir.outbox.owe_many(conn, owed, now=clock.now())

@@ -143,10 +143,7 @@ async def test_the_demo_carrier_confirms_what_a_killed_worker_had_shown(db, cloc
     await notifications.delivering.send_everything_due()  # killed here, before any receipt
     heir = notifications_over(db, clock, keys)
 
-    async def take(receipts) -> None:
-        await heir.receiving.take("demo", receipts)
-
-    hearing = asyncio.create_task(heir.demo_outbox.receipts(take))
+    hearing = asyncio.create_task(heir.receiving.listen(heir.demo_outbox))
     await asyncio.wait_for(heir.receiving.arrived.wait(), 5)
     await heir.receiving.join_arrived()
     hearing.cancel()

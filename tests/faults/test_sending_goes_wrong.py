@@ -10,7 +10,8 @@ import pytest
 from kernel.clock import StoppedClock
 from kernel.db import Database
 from kernel.sealing import Keys
-from notifications import queries, templates
+from notifications import templates
+from notifications.carrying import queries
 from notifications.channels.provider import Accepted, Refused, Sms
 from notifications.model import MAY_REPEAT, UNKNOWN_PAUSE, Lane
 from notifications.outbox import bucket_in
@@ -42,7 +43,7 @@ def in_turn(*answers: Accepted | Refused | BaseException | None) -> Callable[[Sm
     left = list(answers)
 
     def answer(sms: Sms) -> Accepted | Refused | BaseException:
-        return (left.pop(0) if left else None) or Accepted(f"carrier-{sms.reference}")
+        return (left.pop(0) if left else None) or Accepted((f"carrier-{sms.reference}",))
 
     return answer
 
@@ -233,7 +234,7 @@ async def test_the_database_going_away_while_texts_are_out_makes_nothing_unknown
 
 async def test_what_a_provider_says_cannot_spoil_the_record_of_others(wired, db, clock) -> None:
     odd = iter(["\x00" * 300, "x" * 5000, "", "13800138000", "same", "same"])
-    carrier = Carrier(answer=lambda _: Accepted(next(odd)))
+    carrier = Carrier(answer=lambda _: Accepted((next(odd),)))
     notifications = wired(carrier)
     await owe(notifications, *(a_promise(key=str(n), due_at=clock.now()) for n in range(6)))
     await notifications.settle()

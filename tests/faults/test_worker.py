@@ -25,8 +25,8 @@ from tests.builders_notifications import (
     Carrier,
     SlowCarrier,
     a_promise,
+    at_any_hour,
     cut_every_connection,
-    notifications_over,
     stages,
 )
 
@@ -82,7 +82,7 @@ def carrier() -> Carrier:
 
 @pytest.fixture
 def notifications(db: Database, keys: Keys, carrier: Carrier) -> Notifications:
-    return notifications_over(db, SystemClock(), keys, carrier)
+    return at_any_hour(db, SystemClock(), keys, carrier)
 
 
 async def test_every_kind_of_job_has_a_beat(city) -> None:
@@ -158,7 +158,7 @@ async def test_one_hanging_lane_does_not_hold_up_codes(db, keys, database_url: s
             return await super().send(sms)
 
     carrier = HangingForSome()
-    notifications = notifications_over(db, SystemClock(), keys, carrier)
+    notifications = at_any_hour(db, SystemClock(), keys, carrier)
     async with sending(notifications, database_url):
         now = notifications.clock.now()
         await owe_now(notifications, *(a_promise(due_at=now) for _ in range(1000)))
@@ -172,7 +172,7 @@ async def test_one_hanging_lane_does_not_hold_up_codes(db, keys, database_url: s
 
 async def test_being_asked_to_stop_makes_nothing_unknown(db, keys, database_url: str) -> None:
     slow = SlowCarrier()
-    notifications = notifications_over(db, SystemClock(), keys, slow)
+    notifications = at_any_hour(db, SystemClock(), keys, slow)
     async with running(sending_beats(notifications, database_url)):
         await owe_now(notifications, *(a_promise(due_at=notifications.clock.now()) for _ in range(20)))
         await until(lambda: len(slow.carried) == 20)
@@ -183,7 +183,7 @@ async def test_being_asked_to_stop_makes_nothing_unknown(db, keys, database_url:
 
 async def test_stopping_is_bounded_however_long_a_provider_hangs(db, keys, database_url: str) -> None:
     slow = SlowCarrier()
-    notifications = notifications_over(db, SystemClock(), keys, slow)
+    notifications = at_any_hour(db, SystemClock(), keys, slow)
     async with running(sending_beats(notifications, database_url)):
         await owe_now(notifications, a_promise(due_at=notifications.clock.now()))
         await until(lambda: slow.carried)

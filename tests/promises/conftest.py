@@ -12,7 +12,8 @@ from kernel.db import Database
 from kernel.ids import PersonId
 from kernel.redis import Redis
 from kernel.sealing import Keys
-from tests import builders_appointments
+from notifications.callbacks.parts import Callbacks
+from tests import builders_appointments, builders_callbacks
 from tests.builders_appointments import a_person, open_appointments
 from tests.builders_family import another
 from tests.builders_wallet import POLICE_ID, a_wallet, issued
@@ -79,3 +80,20 @@ async def desk(appointments: Appointments) -> AsyncIterator[httpx.AsyncClient]:
     """A clerk's app at the office that slots are made in where nothing else is said."""
     async with builders_appointments.Wire(appointments).staff(office_id_of("xuhui")) as client:
         yield client
+
+
+# ---- departments -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def callbacks(db: Database, clock: StoppedClock, keys: Keys) -> AsyncIterator[Callbacks]:
+    """What calls departments back."""
+    async with builders_callbacks.callbacks_over(db, clock, keys) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def theirs() -> AsyncIterator[tuple[builders_callbacks.OwnServer, str]]:
+    """A department's own server, and where it is called back."""
+    async with builders_callbacks.own_server() as found:
+        yield found

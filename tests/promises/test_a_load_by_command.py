@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from city.demo.kinds import KIND_BY_SLUG
-from city.issuing_loads import INDEXED_EVERY_LINES, File
+from city.line_files import INDEXED_EVERY_LINES, File
 from tests.builders_loading import somebody
 
 SRC = str(Path(__file__).parents[2] / "src")

@@ -230,11 +230,15 @@ def test_no_text_that_is_kept_may_have_such_signs_but_line_feeds_where_people_wr
         "issueCertificate.values[]",
         "supersedeCertificate.values[]",
         "putRegisterEntry.certificate.values[]",
+        "sendMessage.values[]",
+        "previewText.values[]",
+        "sendBatchLines",
     )
     several_lines = (
         "department sendNotice.body",
         "resident appealAgainstStrike.reason",
         "mini appealAgainstStrike.reason",
+        *(f"department {way}Text.content.{spoken}.body" for way in ("write", "rewrite") for spoken in ("zh", "en")),
     )
     assert {found.pop(where) for where in several_lines} == {"\n"}
     assert {where: len(signs) for where, signs in found.items()} == {

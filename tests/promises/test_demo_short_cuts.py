@@ -20,9 +20,11 @@ SHORT_CUTS = (
     ("GET", "/demo/cast", None),
     ("GET", "/demo/outbox", None),
     ("POST", "/demo/outbox/search", {"phone": "+8613490000003"}),
+    ("POST", "/demo/texts", {"phone": "+8613490000003", "text": "T"}),
     ("POST", "/demo/reminders", {"as_of": "2026-03-03T09:00:00+08:00"}),
     ("POST", "/demo/codes/age", {"code_text": "HTTPS://127.0.0.1:8700/Q/" + "A" * 26, "seconds": 60}),
 )
+PHONE = "+8613490000003"
 SOMEBODY = "018f3c1e-0000-7000-8000-000000000001"
 SHORT_CUTS += (
     ("POST", "/demo/holds/age", {"person_id": SOMEBODY, "booking_id": SOMEBODY, "seconds": 60}),
@@ -156,3 +158,31 @@ async def test_no_visit_is_played_that_is_far_from_now_or_where_there_is_no_desk
     elsewhere = {**wanted, "office_id": str(uuid4())}
     answer = await city.as_nobody().post("/demo/visits", elsewhere)
     assert (answer.status_code, code_of(answer)) == (422, "appointments.service_not_here")
+
+
+async def test_somebody_writes_an_sms_in_the_demo_and_is_heard(city: TestCity):
+    person, phone = a_person(), PHONE
+    async with city.parts.db.transaction() as conn:
+        await city.parts.notifications.contacts.remember(conn, person, phone, "zh", city.clock.now())
+    answer = await city.as_nobody().post("/demo/texts", {"phone": phone, "text": "Ｔ。"})
+    assert (answer.status_code, answer.json()) == (202, {"to_number": "10690000"})
+    await city.parts.replies.handling.handle_arrived()
+    shown = (await city.as_resident(person).get("/contact-preferences/opt-outs")).json()["opt_outs"]
+    assert [one["sender"] for one in shown] == ["everybody"]
+    for wrong in ({"phone": phone, "text": ""}, {"phone": "138", "text": "T"}, {"phone": phone, "text": "T\nT"}):
+        assert (await city.as_nobody().post("/demo/texts", wrong)).status_code == 400
+
+
+async def test_the_demo_shows_e_mail_to_its_address_and_masks_it_to_everybody_else(city: TestCity):
+    address, person = "somebody.of.the.demo@people.example", a_person()
+    asked = await city.as_resident(person).post("/contact/email", {"address": address})
+    assert asked.status_code == 202, asked.text
+    await city.parts.notifications.settle()
+    search = "/demo/outbox/search"
+    [mail] = (await city.as_nobody().post(search, {"email": "somebody.of.the.demo@PEOPLE.example"})).json()["messages"]
+    assert mail["phone"] == address
+    newest = (await city.as_nobody().get("/demo/outbox")).json()["messages"]
+    assert [one["phone"] for one in newest] == ["s***@people.example"]
+    for wrong in ({}, {"email": "nobody"}, {"email": "no\nbody@people.example"}, {"email": address, "phone": PHONE}):
+        answer = await city.as_nobody().post(search, wrong)
+        assert answer.status_code in (400, 422), wrong

@@ -77,7 +77,7 @@ async def test_a_person_chooses_how_to_be_told(city: TestCity) -> None:
     wanted = {"language": "en", "sms_results": False, "sms_reminders": True, "sms_notices": False}
     assert (await client.get("/contact-preferences")).json()["sms_results"] is True
     chosen = await client.put("/contact-preferences", json=wanted)
-    assert chosen.json() == {**wanted, "reachable_by_sms": True}
+    assert chosen.json().items() >= {**wanted, "reachable_by_sms": True}.items()
     assert (await client.get("/contact-preferences")).json() == chosen.json()
     stranger = city.as_resident(PersonId(uuid4()))
     assert (await stranger.put("/contact-preferences", json=wanted)).json()["reachable_by_sms"] is False

@@ -136,7 +136,7 @@ async def test_somebody_who_never_signed_in_finds_it_later_in_the_inbox(notifica
 async def test_who_wants_no_reminders_by_sms_has_them_in_the_inbox(notifications, db, carrier, clock) -> None:
     person = await a_person(notifications)
     async with db.transaction() as conn:
-        choices = Choices(language="en", sms_reminders=False)
+        choices = Choices(language="en", reminders=())
         await notifications.contacts.choose(conn, person, choices, clock.now())
     for template in (templates.BOOKING_REMINDER, templates.BOOKING_CANCELLED):
         await owe(notifications, a_promise(template, to=person, due_at=clock.now()))
@@ -148,10 +148,10 @@ async def test_who_wants_no_reminders_by_sms_has_them_in_the_inbox(notifications
 async def test_a_number_proved_anew_leaves_what_was_chosen(notifications, db, carrier, clock) -> None:
     person = await a_person(notifications)
     async with db.transaction() as conn:
-        await notifications.contacts.choose(conn, person, Choices("en", sms_results=False), clock.now())
+        await notifications.contacts.choose(conn, person, Choices("en", results=()), clock.now())
         await notifications.contacts.remember(conn, person, "+8613900139000", "zh", clock.now())
         contact = await notifications.contacts.find(conn, person)
-    assert contact.choices == Choices("en", sms_results=False)
+    assert contact.choices == Choices("en", results=())
     assert contact.phone == "+8613900139000"
 
 

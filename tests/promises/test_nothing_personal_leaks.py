@@ -34,9 +34,10 @@ from city.journey.calling import Caller, open_http
 from city.journey.issuing import CONCESSION
 from city.private_postgres import ROLE
 from city.private_redis import SOCKET
+from city.standins.chat_platform import openid_of
 from kernel.sealing import KeyFile, MasterKey, Sealer
 from kernel.telemetry import Telemetry
-from tests import columns_of_the_wallet, places_of_a_city, traces_of_somebody
+from tests import columns_of_notifications, columns_of_the_wallet, places_of_a_city, traces_of_somebody
 from tests.busy_people import DEPARTMENT, open_stage
 from tests.leak_scanner import ASCII_CHARACTERS_MIN, Scanner
 from tests.places_of_a_city import RedisWatch
@@ -51,6 +52,7 @@ BANNER = re.compile(rb"  Who can sign in:.*?(?=  What to try:)", re.DOTALL)
 SPANS_LEAVE_WITHIN_SECONDS = 15.0
 SPANS_MIN = 100
 SOMEBODY = next(person for person in PEOPLE if person.phone)
+COLUMNS = (columns_of_the_wallet.COLUMNS, columns_of_notifications.COLUMNS)
 
 
 def told_of_people() -> Iterator[str]:
@@ -64,6 +66,9 @@ def told_of_people() -> Iterator[str]:
         if phone is not None:
             yield phone.removeprefix("+86")
     yield from (person.id_number for person in PEOPLE)
+    for person in PEOPLE:
+        if person.phone is not None and (openid := openid_of(person.phone)) is not None:
+            yield openid
 
 
 class Watched(msgspec.Struct):
@@ -136,11 +141,12 @@ def parts_of(code: str) -> set[str]:
 
 
 async def columns_hold_what_was_decided(watched: Watched) -> None:
-    """Every column of the wallet in which a person could be holds what keeps them out, and is in use."""
-    assert await columns_of_the_wallet.undecided(watched.owner) == set()
-    assert await columns_of_the_wallet.unseen(watched.owner) == set()
+    """Every column in which a person could be holds what keeps them out, and is in use."""
     keys = msgspec.json.decode(watched.city.at.key_file.read_bytes(), type=KeyFile)
-    assert await columns_of_the_wallet.unlike_decided(watched.owner, keys.sealing[0]) == set()
+    for columns in COLUMNS:
+        assert await columns.undecided(watched.owner) == set()
+        assert await columns.unseen(watched.owner) == set()
+        assert await columns.unlike_decided(watched.owner, keys.sealing[0]) == set()
 
 
 async def a_code_does_not_tell_whose_it_is(watched: Watched, traces: Traces, code: str) -> None:
@@ -155,18 +161,29 @@ async def a_code_does_not_tell_whose_it_is(watched: Watched, traces: Traces, cod
 async def test_a_column_that_nobody_decided_on_or_that_holds_a_person_is_found(database_url: str) -> None:
     conn = await asyncpg.connect(database_url)
     key = MasterKey("00000000", bytes(32))
-    assert await columns_of_the_wallet.undecided(conn) == set()
-    assert await columns_of_the_wallet.unlike_decided(conn, key) == set()
+    for columns in COLUMNS:
+        assert await columns.undecided(conn) == set()
+        assert await columns.unlike_decided(conn, key) == set()
     await conn.execute("ALTER TABLE wallet.proof ADD COLUMN holder text")
-    assert await columns_of_the_wallet.undecided(conn) == {"proof.holder"}
-    assert "issuing_refusal" in await columns_of_the_wallet.unseen(conn)
+    await conn.execute("ALTER TABLE notifications.said ADD COLUMN words bytea")
+    of_the_wallet, of_notifications = COLUMNS
+    assert await of_the_wallet.undecided(conn) == {"proof.holder"}
+    assert await of_notifications.undecided(conn) == {"said.words"}
+    assert "issuing_refusal" in await of_the_wallet.unseen(conn)
     row = "INSERT INTO wallet.issuing_refusal (load_id, line, reference, code, detail) VALUES ($1, $2, $3, $4, $5)"
     name, sealed = SOMEBODY.name, Sealer([key], "test").seal(SOMEBODY.name.encode(), b"")
     await conn.execute(row, uuid4(), 1, sealed, "wallet.holder_refused", "the number is not one")
-    assert await columns_of_the_wallet.unlike_decided(conn, key) == set()
+    assert await of_the_wallet.unlike_decided(conn, key) == set()
     await conn.execute(row, uuid4(), 1, name.encode(), name, name)
-    found = await columns_of_the_wallet.unlike_decided(conn, key)
+    found = await of_the_wallet.unlike_decided(conn, key)
     assert {one.split()[0] for one in found} == {f"issuing_refusal.{one}" for one in ("reference", "code", "detail")}
+    row = (
+        "INSERT INTO notifications.batch_refusal (batch_id, number, code, detail, reference) VALUES ($1, 1, $2, '', $3)"
+    )
+    await conn.execute(row, uuid4(), "notifications.recipient_refused", "2026-0117")
+    assert await of_notifications.unlike_decided(conn, key) == set()
+    await conn.execute(row, uuid4(), "notifications.recipient_refused", SOMEBODY.id_number)
+    assert {one.split()[0] for one in await of_notifications.unlike_decided(conn, key)} == {"batch_refusal.reference"}
     await conn.close()
 
 
@@ -233,6 +250,19 @@ async def ask_clumsily(city: RunningCity, department: Caller) -> None:
         ("GET", f"/ledger/checkpoints/{quote(name)}", {}),
         ("GET", f"/status-lists/{quote(name)}", {}),
         ("GET", f"/types/{quote(name)}", {}),
+        ("POST", "/resident/contact/email", {"json": {"address": f"{phone}@{name}"}}),
+        ("POST", "/demo/outbox/search", {"json": {"email": f"{name}@people.example"}}),
+        ("POST", "/demo/texts", {"json": {"phone": number, "text": name}}),
+        ("POST", f"/unsubscribe/{quote(name)}{number}", {}),
+        ("POST", f"/carriers/aliyun/{number}/replies", {"data": name.encode()}),
+        ("POST", "/department/team", {"json": {"phone": f"{name}{phone}"}, "headers": bearer}),
+        ("POST", "/department/texts", {"json": {"sort": name, "content": number}, "headers": bearer}),
+        ("POST", f"/department/texts/{number}/messages", {"json": {"phone": phone}, "headers": bearer}),
+        ("POST", f"/department/batches/{uuid4()}/lines?from={number}", {"data": name.encode(), "headers": bearer}),
+        ("PUT", f"/department/callbacks/{number}", {"json": {"url": f"https://{name}/{number}"}, "headers": bearer}),
+        ("GET", f"/department/sent?reference={number}&state={quote(name)}", {"headers": bearer}),
+        ("POST", "/v2/notifications/sms", {"json": {"phone_number": phone, name: number}, "headers": bearer}),
+        ("GET", f"/v2/notifications?reference={number}&older_than={quote(name)}", {"headers": bearer}),
     ]
     async with aiohttp.ClientSession(city.url, headers=told) as http:
         for method, path, how in clumsy:

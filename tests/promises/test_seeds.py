@@ -28,6 +28,9 @@ from kernel.people import Identity
 from kernel.principal import Audience
 from kernel.sealing import make_key_file
 from kernel.settings import Settings, load
+from notifications.services.keys.proving import token_of
+from notifications.services.model import ApiKey
+from notifications.texts.model import TextSort
 
 Plant = Callable[[], Awaitable[str]]
 
@@ -174,6 +177,20 @@ async def test_every_client_of_the_cast_can_prove_itself(parts: CityParts, setti
         assertion = calling.assertion(played, issuer=cast.issuer, now=clock.now())
         audiences = frozenset({f"{cast.issuer}/{played.audience}/token"})
         assert prove(read_assertion(assertion), client, audiences=audiences, now=clock.now())
+
+
+async def test_the_key_on_the_banner_proves_a_program_of_a_department_with_texts(
+    parts: CityParts, settings: Settings, clock: StoppedClock
+):
+    [played] = casting.cast(settings).service_keys
+    assert casting.how_to_send(settings.key_file, "http://127.0.0.1:8700")[1][1] == played.key
+    service_id, now = seeds.department_id_of(played.sort), int(clock.now().timestamp())
+    token = token_of(played.key[-36:], service_id, now)
+    proved = parts.services.proving.prove(f"Bearer {token}".encode(), now)
+    assert isinstance(proved, ApiKey)
+    assert (proved.service_id, proved.kind) == (service_id, played.kind)
+    assert played.key == f"{proved.name}-{service_id}-{played.key[-36:]}"
+    assert {text.of.sort for text in parts.services.texts.of_department(service_id)} >= {TextSort.SMS, TextSort.EMAIL}
 
 
 async def test_the_banner_fits_a_screen_and_names_every_role():

@@ -2,11 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications.channels.provider import Accepted, Sms, SmsProvider
+from notifications.channels.provider import Accepted, Provider, Sms
 from notifications.model import (
     ALERTED,
     BUSY_PAUSE_MAX,
@@ -19,7 +18,6 @@ from notifications.model import (
     Step,
     next_step,
 )
-from notifications.routing import UNWELL_AFTER, UNWELL_FOR, Carriers
 from tests.builders_notifications import Carrier
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
@@ -78,40 +76,7 @@ def test_a_busy_provider_is_asked_ever_less_often() -> None:
     assert pauses[-1] == BUSY_PAUSE_MAX
 
 
-@pytest.mark.parametrize("outcome", [None, Outcome.UNKNOWN, Outcome.ACCEPTED])
-def test_a_provider_whose_attempt_may_have_succeeded_is_never_asked_again(outcome: Outcome | None) -> None:
-    assert Carriers([Carrier("a")]).choose({"a": outcome}, NOW) is None
-
-
-def test_the_first_provider_carries_until_a_run_of_failures_and_again_after_a_rest() -> None:
-    carriers = Carriers([Carrier("a"), Carrier("b")])
-
-    def chosen(at: datetime) -> str:
-        provider = carriers.choose({}, at)
-        assert provider is not None
-        return provider.name
-
-    for _ in range(UNWELL_AFTER - 1):
-        carriers.note("a", is_failure=True, now=NOW)
-    assert chosen(NOW) == "a"
-    carriers.note("a", is_failure=True, now=NOW)
-    assert chosen(NOW) == "b"
-    assert chosen(NOW + UNWELL_FOR) == "a"
-    carriers.note("a", is_failure=False, now=NOW)
-    assert chosen(NOW) == "a"
-
-
-def test_who_refused_is_asked_again_only_when_everybody_has() -> None:
-    carriers = Carriers([Carrier("a"), Carrier("b")])
-    other = carriers.choose({"a": Outcome.REJECTED}, NOW)
-    assert other is not None
-    assert other.name == "b"
-    again = carriers.choose({"a": Outcome.REJECTED, "b": Outcome.REJECTED}, NOW)
-    assert again is not None
-    assert again.name == "a"
-
-
 async def test_a_carrier_of_the_outside_world_speaks_our_protocol() -> None:
     carrier = Carrier()
-    assert isinstance(carrier, SmsProvider)
-    assert await carrier.send(Sms("r", "+8613800138000", "t", NOW)) == Accepted("carrier-r")
+    assert isinstance(carrier, Provider)
+    assert await carrier.send(Sms("r", "+8613800138000", "t", NOW)) == Accepted(("carrier-r",))

@@ -30,6 +30,12 @@ PLANTED = {
     "a printed proof": "https://127.0.0.1:8700/P/ABCDEFGHIJKLMNOPQRSTUVWXYZ",
     "a printed proof as it is typed": "http://127.0.0.1:8700/P/abcdefghijklmnopqrstuvwxyz",
     "a token": "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl",
+    "an e-mail address": "wang.xiaoming+city@people.example",
+    "an e-mail address in a URL": "wang.xiaoming%40people.example",
+    "a link of an e-mail": "https://127.0.0.1:8700/unsubscribe/AQAAAAD0s2-pKz8_",
+    "where a carrier calls": "/carriers/aliyun/0123456789abcdef01234567",
+    "a secret of callbacks": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    "an API key": "demo-26785a09-ab16-4eb0-8407-a37497a57506-3d844edf-8d35-48ac-975b-e847b4f122b0",
     "a name": "司马青",
     "a name in bytes": repr("司马青".encode())[2:-1],
 }

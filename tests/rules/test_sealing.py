@@ -1,14 +1,17 @@
 """What is sealed opens only where it was sealed, and only with a key we still keep."""
 
+import hmac
 import json
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel import sealing
-from kernel.sealing import KeyFile, KeyFileRefused, Keys, NotSealedHere, fresh_key
+from kernel.sealing import KeyFile, KeyFileRefused, Keys, MasterKey, NotSealedHere, fresh_key
 
 OLD, NEW = fresh_key(), fresh_key()
 SEALER = Keys(KeyFile([OLD], [OLD])).sealer("tests.values")
@@ -97,3 +100,10 @@ def test_a_key_file_others_can_read_or_that_is_damaged_is_refused(tmp_path: Path
 def test_keys_do_not_show_themselves() -> None:
     assert OLD.key.hex() not in repr(OLD)
     assert repr(OLD.key)[2:-1] not in repr(KeyFile([OLD], [OLD]))
+
+
+@given(st.binary(min_size=32, max_size=32), st.text(max_size=300))
+def test_digests_are_hmac_sha_256_as_another_author_makes_them(key: bytes, value: str) -> None:
+    file = KeyFile([OLD], [MasterKey("00000001", key)])
+    derived = HKDF(SHA256(), 32, salt=None, info=b"suishenban digest tests.phone").derive(key)
+    assert Keys(file).digester("tests.phone").digest(value) == hmac.digest(derived, value.encode(), "sha256")

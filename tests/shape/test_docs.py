@@ -10,6 +10,7 @@ _RUN = re.compile(r"(?:^|[\s`(])\./run[ \t]+([a-z][a-z-]*)\b")
 _MAKE = re.compile(r"(?:^|`|\n\s*)make ([a-z][a-z-]*)\b")
 _TARGET = re.compile(r"^([a-z][a-z-]*):", re.MULTILINE)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s#]+)(?:#[^)]*)?\)")
+_TITLE = re.compile(r"# (\d+)\. (.+)")
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -58,6 +59,25 @@ def test_every_link_between_documents_leads_somewhere() -> None:
     files = set(tracked())
     texts = [path for path in documents() if path.endswith(".md")]
     assert {path: dead for path in texts if (dead := dead_links(path, text_of(path) or "", files))} == {}
+
+
+def unlisted(pages: dict[str, str], index: str) -> set[str]:
+    """Decisions that the index does not name by number and title, and such as there are not."""
+    titles = {name: _TITLE.match(text) for name, text in pages.items()}
+    due = {f"| [{title[1]}]({name}) | {title[2]} |" if title else name for name, title in titles.items()}
+    return due ^ {line for line in index.splitlines() if line.startswith("| [")}
+
+
+def test_every_decision_is_in_the_index_under_its_title() -> None:
+    folder = ROOT / "docs" / "decisions"
+    pages = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("0*.md")}
+    assert unlisted(pages, (folder / "README.md").read_text(encoding="utf-8")) == set()
+
+
+def test_a_decision_that_is_not_in_the_index_is_noticed() -> None:
+    pages = {"0001-a.md": "# 1. One thing\n", "0002-b.md": "# 2. Another\n"}
+    assert unlisted(pages, "| [1](0001-a.md) | One thing |\n") == {"| [2](0002-b.md) | Another |"}
+    assert unlisted(pages, "| [1](0001-a.md) | One thing |\n| [2](0002-b.md) | Another |\n") == set()
 
 
 def test_a_command_a_target_and_a_link_that_are_not_there_are_noticed() -> None:

@@ -9,16 +9,17 @@ import sys
 
 import msgspec
 
-from city.bench import measuring, rush, slots, wallet_scale, wrk
+from city.bench import headline, measuring, rush, sending, slots, wallet_scale, wrk
 from city.bench.rig import open_rig
 from city.errors import CannotStart
 
-NAMES = ("hello", "show", "verify", "verify-offline", "wallet-scale", "rush", "slots")
+NAMES = ("hello", "show", "verify", "send", "verify-offline", "wallet-scale", "rush", "slots")
 ALONE = {
     "verify-offline": "city.bench.verify_offline",
     "wallet-scale": "city.bench.wallet_scale",
     "rush": "city.bench.rush",
     "slots": "city.bench.slots",
+    "send": "city.bench.sending",
 }
 """Figures that are no answers a second over bare ones: modules with `run(args)`."""
 SECONDS = 30
@@ -27,6 +28,7 @@ BOUNDS = {
     "wallet-scale": (wallet_scale.SECONDS, wallet_scale.SECONDS_MIN, wallet_scale.SECONDS_MAX),
     "rush": (rush.SECONDS, rush.SECONDS_MIN, rush.SECONDS_MAX),
     "slots": (slots.SECONDS, slots.SECONDS_MIN, slots.SECONDS_MAX),
+    "send": (sending.SECONDS, sending.SECONDS_MIN, sending.SECONDS_MAX),
 }
 """Where others hold: how long when nobody says, at least, at most."""
 
@@ -39,11 +41,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seconds",
         type=int,
         help=f"how long to load, all sides together (default: {SECONDS}; wallet-scale: {wallet_scale.SECONDS};"
-        f" rush, for sold-out answers alone: {rush.SECONDS}; slots: {slots.SECONDS})",
+        f" rush, for sold-out answers alone: {rush.SECONDS}; slots: {slots.SECONDS};"
+        f" send, for single messages alone: {sending.SECONDS})",
+    )
+    parser.add_argument(
+        "--parts",
+        help=f"which parts, by commas (default: all; rush: {','.join(rush.PARTS)}; send: {','.join(sending.PARTS)})",
     )
     wallet_scale.add_arguments(parser.add_argument_group("wallet-scale alone"))
     rush.add_arguments(parser.add_argument_group("rush alone"))
     slots.add_arguments(parser.add_argument_group("slots alone"))
+    sending.add_arguments(parser.add_argument_group("send alone"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -57,17 +65,9 @@ def run(args: argparse.Namespace) -> int:
         return alone
     wrk.find()
     say = _quiet if args.json else _say
-    case_module = importlib.import_module(f"city.bench.{args.name}")
-    each = max(1, args.seconds // (2 * measuring.ROUNDS))
+    prepare = importlib.import_module(f"city.bench.{args.name}").prepare
     with open_rig(say) as rig:
-        case = case_module.prepare(rig)
-        ours, bare = [], []
-        for turn in range(measuring.ROUNDS):
-            say(f"  round {turn + 1} of {measuring.ROUNDS}: ours, then bare, {each} s each")
-            ours.append(case.round(each))
-            bare.append(rig.bare_round(each))
-        violations, checked = case.broken(ours)
-        found = measuring.result(args.name, ours, bare, violations=violations, checked=checked, floor=case.floor())
+        found = headline.measure(rig, args.name, prepare(rig), seconds=args.seconds, say=say)
     if not args.json:
         sys.stdout.write(measuring.table(found) + "\n")
     sys.stdout.write(msgspec.json.encode(found).decode() + "\n")

@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from kernel.db import Connection
+from notifications.batches.queries import NewRow
 
 
 class Good(msgspec.Struct, frozen=True):
@@ -119,3 +120,16 @@ async def select_message_keys(conn: Connection, caller: str, keys: list[str]) ->
         caller, keys,
     )  # fmt: skip
     return [row["key"] for row in rows]
+
+
+async def select_batch_rows(conn: Connection, batch_id: UUID) -> list[NewRow]:
+    """Every row of a batch as it is kept, sealed."""
+    rows = await conn.fetch(
+        """
+        -- city.select_batch_rows
+        SELECT bucket, batch_id, number, message_id, person_id, address, sealed_values, reference, ending
+          FROM notifications.batch_row WHERE batch_id = $1 ORDER BY number
+        """,
+        batch_id,
+    )
+    return [NewRow(*row) for row in rows]

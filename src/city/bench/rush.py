@@ -59,7 +59,6 @@ def add_arguments(parser: "argparse._ArgumentGroup") -> None:
     parser.add_argument("--places", type=int, default=PLACES, help=f"for how many places (default: {PLACES:,})")
     parser.add_argument("--slots", type=int, default=SLOTS, help=f"in how many slots (default: {SLOTS})")
     parser.add_argument("--kill", choices=KILLED, help="end this part of the city in the middle of each release")
-    parser.add_argument("--parts", default=None, help=f"which parts, by commas (default: {','.join(PARTS)})")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -6,7 +6,9 @@ from contextlib import ExitStack, asynccontextmanager
 import msgspec
 
 from city.journey import (
+    a_case,
     at_the_desk,
+    being_told,
     booking,
     family,
     for_others,
@@ -25,6 +27,7 @@ from city.journey import (
     proving,
     replanning,
     rushing,
+    sending,
     showing,
     signing_in,
     taking_along,
@@ -79,9 +82,12 @@ async def play_with(stage: Stage, phone: str | None = None) -> None:
         await on_paper.play(stage, person, me)
         joined = await joining_venue.play(stage, me, issued)
         loaded = await loading.play(stage, person, me)
+        sender = await sending.play(stage, person, me, None if joined is None else joined.operator)
+        await being_told.play(stage, person, me, sender)
+        await a_case.play(stage, person, me, issued[issuing.IDENTITY_CARD], station[0])
         await offline.hear(stage, away)
     await share_hours(stage, person)
-    await tidying.play(stage, me, issued, tidying.Left(station, booked, joined, loaded))
+    await tidying.play(stage, me, issued, tidying.Left(station, booked, joined, loaded, sender))
 
 
 async def share_hours(stage: Stage, person: PlayedPerson) -> None:

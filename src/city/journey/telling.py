@@ -21,6 +21,7 @@ _UNTOLD: Final = frozenset(
         "private_jwk",
         "Authorization",
         "secret",
+        "key",
         "sd_jwt",
         "salt",
         "admission",

@@ -5,11 +5,12 @@ from uuid import uuid4
 
 import msgspec
 
-from city.journey import calling, joining_venue
+from city.journey import calling, joining_venue, sending
 from city.journey.booking import Booked
 from city.journey.calling import until
 from city.journey.issuing import IDENTITY_CARD
 from city.journey.joining_venue import Joined
+from city.journey.sending import Sender
 from city.journey.showing import SCENARIO_OF, ask_for_code
 from city.journey.signing_in import SignedIn
 from city.journey.stage import Issued, Stage
@@ -20,12 +21,13 @@ HEARD_WITHIN_SECONDS: Final = 6.0
 
 
 class Left(msgspec.Struct, frozen=True):
-    """What is left of a journey beside its certificates; `joined` is None where no operator could sign in."""
+    """What is left of a journey beside its certificates; without an operator there are no `joined` and no `sender`."""
 
     station: list[Gate]
     booked: Booked
     joined: Joined | None
     loaded: list[Issued]
+    sender: Sender | None
 
 
 async def play(stage: Stage, me: SignedIn, issued: dict[str, Issued], left: Left) -> None:
@@ -56,6 +58,8 @@ async def play(stage: Stage, me: SignedIn, issued: dict[str, Issued], left: Left
         for one in left.loaded:
             path = f"/department/certificates/{one.certificate_id}/revoke"
             await department.post(path, {"reason": "issued_in_error"})
+    if left.sender is not None:
+        await sending.close(stage, left.sender)
     if left.joined is not None:
         await joining_venue.close(stage, left.joined)
     with story.step("The resident signs out"):

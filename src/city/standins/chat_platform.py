@@ -21,6 +21,7 @@ from aiohttp import web
 from city.demo.codes import PHONE_RANGE
 from city.standins import announcing
 from city.standins.demo_secrets import DEMO_APP_ID, DEMO_APP_SECRET
+from city.standins.subscribe_messages import SubscribeMessages
 from kernel.clock import Clock
 
 STAND_IN: Final = "chat-platform"
@@ -107,6 +108,7 @@ class ChatPlatform:
         self._sign_in_codes: dict[str, _Code] = {}
         self._phone_codes: dict[str, _Code] = {}
         self._tokens: list[_Token] = []
+        self._subscribing = SubscribeMessages(clock, openid_of=openid_of, error_of_token=self._error_of_token)
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -114,6 +116,7 @@ class ChatPlatform:
             web.post("/cgi-bin/stable_token", self.give_token),
             web.post("/wxa/business/getuserphonenumber", self.tell_phone),
             web.post("/demo/js-codes", self.play_phone),
+            *self._subscribing.routes(),
         ]
 
     async def sign_in(self, request: web.Request) -> web.Response:
@@ -128,7 +131,7 @@ class ChatPlatform:
             return _error(refused.errcode, media="text/plain")
         content = {
             "session_key": base64.b64encode(secrets.token_bytes(16)).decode(),
-            "openid": _subject("openid:" + DEMO_APP_ID, code.phone),
+            "openid": openid_of(code.phone),
             "unionid": _subject("unionid", code.phone),
         }
         return announcing.answer(STAND_IN, content, media="text/plain")
@@ -226,6 +229,13 @@ class ChatPlatform:
         self._tokens = [*self._tokens, token][-TOKENS_MAX:]
         return token
 
+    def _error_of_token(self, text: str) -> int | None:
+        try:
+            self._prove_token(text)
+        except PlatformError as refused:
+            return refused.errcode
+        return None
+
     def _prove_token(self, text: str) -> None:
         if not text:
             raise PlatformError(41001)
@@ -245,6 +255,11 @@ def _prove_app(app_id: str, secret: str) -> None:
         raise PlatformError(41004)
     if not hmac.compare_digest(secret.encode(), DEMO_APP_SECRET.encode()):
         raise PlatformError(40125)
+
+
+def openid_of(phone: str) -> str | None:
+    """Who a phone of the demo city is to the mini-program; None for any other phone."""
+    return None if _DEMO_PHONE.fullmatch(phone) is None else _subject("openid:" + DEMO_APP_ID, phone)
 
 
 def _subject(purpose: str, phone: str) -> str:

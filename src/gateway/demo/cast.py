@@ -45,6 +45,16 @@ class PlayedClient(msgspec.Struct, frozen=True):
     kinds: list[str] = []
 
 
+class PlayedKey(msgspec.Struct, frozen=True):
+    """An API key of an invented department, for programs that send messages: also those written for GOV.UK Notify."""
+
+    key: str
+    kind: Literal["live", "team", "test"]
+    owner: str
+    sort: str
+    """The department's slug."""
+
+
 class Cast(msgspec.Struct, frozen=True):
     """Everybody the demo can play, and where the stand-ins for the outside world are."""
 
@@ -57,3 +67,4 @@ class Cast(msgspec.Struct, frozen=True):
     chat_platform_url: str
     apps: list[str]
     """Slugs of the department apps that run beside the demo."""
+    service_keys: list[PlayedKey] = []

@@ -1,15 +1,16 @@
-"""The demo's short cuts: SMS as the demo carrier shows them, and an hour that has not come. Never in a real city."""
+"""The demo's short cuts: an hour that has not come, and what was done at an earlier one. Never in a real city."""
 
 from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from litestar import get, post
+from litestar import post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from msgspec import Meta
 
+import gateway.demo.outbox.http
 from appointments import reminding
 from appointments.errors import (
     AlreadyBooked,
@@ -28,51 +29,18 @@ from appointments.telling import Telling
 from appointments.views import BookingView, HoldView
 from gateway.demo.earlier import VISIT_AHEAD_MAX, VISIT_BACK_MAX, Earlier
 from gateway.demo.errors import HourOutOfReach, VisitOutOfReach
-from kernel.audience import Handlers
+from kernel.audience import Handlers, merged
 from kernel.clock import StoppedClock
 from kernel.errors import MalformedRequest, PartAway
 from kernel.ids import BUCKETS, BookingId, OfficeId, PersonId, ServiceId
 from kernel.principal import Audience
 from kernel.problems import refuses
-from notifications.channels.demo_outbox import ShownSms
 from notifications.model import Lane
 from notifications.parts import Notifications
 
 AHEAD_MAX = timedelta(days=60)
 BATCHES_MAX = 100
 HOLD_AGED_SECONDS_MAX = 3_600
-
-
-class OutboxSearch(msgspec.Struct, forbid_unknown_fields=True):
-    """Whose SMS to show."""
-
-    phone: Annotated[str, Meta(pattern=r"^\+[1-9][0-9]{6,14}$(?!\n)")]
-    """In international form, e.g. `+8613800138000`."""
-
-
-class ShownView(msgspec.Struct):
-    """SMS the demo carrier showed instead of sending, newest first."""
-
-    messages: list[ShownSms]
-
-
-@post(
-    "/demo/outbox/search",
-    operation_id="searchDemoOutbox",
-    summary="SMS shown to a number",
-    status_code=200,
-)
-async def search_demo_outbox(data: JSONBody[OutboxSearch], notifications: NamedDependency[Notifications]) -> ShownView:
-    """The newest SMS to a number, sign-in codes included. In a demo the number's owner is whoever plays them."""
-    async with notifications.db.connection() as conn:
-        return ShownView(await notifications.demo_outbox.shown_to(conn, data.phone))
-
-
-@get("/demo/outbox", operation_id="readDemoOutbox", summary="The newest SMS shown to anybody")
-async def read_demo_outbox(notifications: NamedDependency[Notifications]) -> ShownView:
-    """The newest 50 SMS, the numbers masked."""
-    async with notifications.db.connection() as conn:
-        return ShownView(await notifications.demo_outbox.newest(conn))
 
 
 class RemindersRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -173,6 +141,5 @@ async def play_visit(
     return BookingView.of(booking, await appointments.catalogues.knowing(office_id, service_id))
 
 
-HANDLERS: Handlers = {
-    Audience.PUBLIC: [search_demo_outbox, read_demo_outbox, play_reminders, age_hold, play_visit],
-}
+_OF_HOURS: Handlers = {Audience.PUBLIC: [play_reminders, age_hold, play_visit]}
+HANDLERS: Handlers = merged(gateway.demo.outbox.http.HANDLERS, _OF_HOURS)

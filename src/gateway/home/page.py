@@ -23,7 +23,13 @@ AUDIENCES = (
     ("mini", "Mini-program", "小程序", "The same in a few taps inside a chat app; scan a venue's code to check in."),
     ("venue", "Venues", "场所", "Scan a code, get an answer with only the fields your scenario allows."),
     ("department", "Departments", "委办局", "Issue certificates, send notices, run desks, join with one manifest."),
-    ("operator", "Operators", "运营", "Keep it running: parts, alerts, audit."),
+    (
+        "notify",
+        "Programs",
+        "程序",
+        "Departments' programs written for GOV.UK Notify send by their own clients, with an API key.",
+    ),
+    ("operator", "Operators", "运营", "Keep it running: parts, alerts, what departments may send, audit."),
     ("public", "Everybody", "公众", "Keys, health, and the demo's short cuts."),
 )
 
@@ -89,11 +95,18 @@ def _demo(cast: Cast) -> str:
   </section>
   <section aria-labelledby="outbox">
     <h2 id="outbox">The demo outbox <span class="pill">stand-in for the carriers</span></h2>
-    <p>SMS of this demo are shown here instead of being sent. Type a demo phone number to read what it received.</p>
+    <p>SMS and e-mail of this demo are shown here instead of being sent. Type a demo phone number or an e-mail address
+      to read what it received; write back as that phone, and see what follows.</p>
     <form id="outbox-form" class="row">
-      <label for="phone">Phone</label>
-      <input id="phone" name="phone" inputmode="tel" autocomplete="off" value="{escape(_some_phone(cast))}">
+      <label for="place">Phone or e-mail</label>
+      <input id="place" name="place" autocomplete="off" value="{escape(_some_phone(cast))}">
       <button type="submit">Show its messages</button>
+    </form>
+    <form id="reply-form" class="row">
+      <label for="reply">Write back</label>
+      <input id="reply" name="reply" autocomplete="off" maxlength="70" placeholder="T 退订 · Y 确认">
+      <button type="submit">Send as this phone</button>
+      <output id="reply-note" class="quiet" for="reply"></output>
     </form>
     <ol id="outbox-messages" class="messages" aria-live="polite"><li class="empty">Nothing looked up yet.</li></ol>
   </section>"""

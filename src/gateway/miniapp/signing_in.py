@@ -1,6 +1,7 @@
 """Somebody signs in from the mini-program: by a link made before, or by the phone the chat platform vouches for."""
 
 from gateway.miniapp.chat_platform import ChatPlatform
+from gateway.miniapp.chats import Chats
 from gateway.miniapp.errors import PhoneNeeded, TooManySignIns
 from gateway.residents import queries
 from gateway.residents.model import Account, Language, Phone
@@ -8,7 +9,6 @@ from gateway.residents.parts import Residents
 from gateway.sessions.model import SignedIn
 from kernel.clock import Clock
 from kernel.db import Connection, Database
-from kernel.ids import AccountId
 from kernel.limits import Limit, Limits
 from kernel.principal import Audience
 from kernel.sealing import Keys
@@ -30,7 +30,7 @@ class MiniSignIn:
         self._residents = residents
         self._platform = platform
         self._digester = keys.digester("gateway.openid")
-        self._sealer = keys.sealer("gateway.openid")
+        self._chats = Chats(keys)
 
     async def sign_in(self, js_code: str, phone_code: str | None, *, language: Language, address: str) -> SignedIn:
         """Sign in a chat user; with `phone_code` one that is not linked yet is linked to the account of that phone.
@@ -70,13 +70,9 @@ class MiniSignIn:
         account, _ = await self._residents.accounts.open(conn, phone, language, now=now)
         digest = self._digester.digest(openid)
         if await queries.file_chat(conn, digest, account.account_id):
-            sealed = self._sealer.seal(openid.encode(), _bound_to(account.account_id, digest))
+            sealed = self._chats.seal(account.account_id, digest, openid)
             await queries.insert_account_chat(conn, account.account_id, digest, sealed_openid=sealed, now=now)
             return account
         linked = await self._linked(conn, openid)  # by another tap, a moment ago
         assert linked is not None
         return linked
-
-
-def _bound_to(account_id: AccountId, openid_digest: bytes) -> bytes:
-    return account_id.bytes + openid_digest

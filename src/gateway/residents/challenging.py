@@ -32,6 +32,7 @@ from kernel.principal import Audience
 from kernel.sealing import Keys
 from notifications import templates
 from notifications.outbox import Outbox, Owed, ToNobody, ToPhone
+from notifications.routing.limiting import CODES
 
 CALLER = "gateway.sign_in"
 KEPT_AFTER = timedelta(days=1)
@@ -51,6 +52,9 @@ class Bounds(msgspec.Struct, frozen=True):
     codes_of_phone_a_day: Limit = Limit("sign_in_phone_day", 40, 86_400)
     codes_of_address: Limit = Limit("sign_in_address", 300, 600)
     answers_of_address: Limit = Limit("sign_in_answers", 1_000, 600)
+
+
+assert Bounds().codes_of_phone_a_day.permits <= CODES.text_max, "a code that was promised is sent"
 
 
 class Challenges:

@@ -52,6 +52,7 @@ from kernel.ids import SessionId
 from kernel.plain_text import ONE_LINE
 from kernel.principal import Audience, Resident
 from kernel.problems import refuses
+from notifications.reaching.exporting import NotificationsExport
 from wallet.exporting import WalletExport
 
 PhoneText = Annotated[
@@ -138,9 +139,9 @@ class SessionsView(msgspec.Struct):
 
 
 class ExportView(msgspec.Struct):
-    """Everything the entrance, the wallet and appointments hold about a resident, unmasked.
+    """Everything the city holds about a resident, unmasked.
 
-    `wallet` and `appointments` are null until the real name was checked.
+    `wallet`, `appointments` and `notifications` are null until the real name was checked.
     """
 
     account_id: UUID
@@ -154,6 +155,7 @@ class ExportView(msgspec.Struct):
     sessions: list[SessionView]
     wallet: WalletExport | None
     appointments: AppointmentsExport | None
+    notifications: NotificationsExport | None
 
     @classmethod
     def of(cls, held: Held, this: SessionId) -> "ExportView":
@@ -169,6 +171,7 @@ class ExportView(msgspec.Struct):
             sessions=SessionsView.of(held.sessions, this).sessions,
             wallet=held.wallet,
             appointments=held.appointments,
+            notifications=held.notifications,
         )
 
 
@@ -296,9 +299,7 @@ async def read_me(resident: NamedDependency[Resident], residents: NamedDependenc
 )
 async def export_account(resident: NamedDependency[Resident], residents: NamedDependency[Residents]) -> ExportView:
     """Account, sessions and links to other apps; certificates, who looked at them, mandates and printed proofs; what
-    you booked, told, waited for, missed and rated.
-
-    Not yet in it: the messages in your inbox, which have a list of their own.
+    you booked, told, waited for, missed and rated; how you are reached, what you agreed to, and your inbox.
     """
     return ExportView.of(await residents.showing.held(resident.account_id), resident.session_id)
 
@@ -309,8 +310,9 @@ async def close_account(resident: NamedDependency[Resident], residents: NamedDep
     """Every device is signed out, what the entrance holds is deleted, and the mandates you granted end.
 
     What you have booked ahead is cancelled, what is held for you given back, and you wait for nothing any more.
-    Certificates, the records of their use, mandates you hold, proofs you printed and visits that were stay. Messages
-    and the number that notices go to are not touched yet.
+    Your inbox is emptied, and number, e-mail address, choices and subscriptions are forgotten; that you agreed to
+    something, and took it back by leaving, stays on record. Certificates, the records of their use, mandates you hold,
+    proofs you printed and visits that were stay.
     """
     await residents.close_account(resident.account_id)
 

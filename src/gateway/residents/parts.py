@@ -23,6 +23,7 @@ from kernel.sealing import Keys
 from kernel.snapshots import Refreshable
 from notifications.contacts import Contacts
 from notifications.outbox import Outbox
+from notifications.reaching.parts import Reaching
 from wallet.parts import Wallet
 
 CONNECTIONS_MAX = 20
@@ -47,6 +48,7 @@ class Residents:
         bounds: Bounds,
         wallet: Wallet | None = None,
         appointments: Appointments | None = None,
+        reaching: Reaching | None = None,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -59,8 +61,9 @@ class Residents:
         self.real_names = RealNames(db, clock, limits, people, contacts, self.accounts, sessions, checker)
         export = None if wallet is None else wallet.exporting.everything_of
         export_bookings = None if appointments is None else appointments.exporting.everything_of
-        self.showing = ShowingAccount(db, clock, people, self.accounts, sessions, export, export_bookings)
-        self._leave = [part.leaving.leave for part in (appointments, wallet) if part is not None]
+        export_told = None if reaching is None else reaching.exporting.everything_of
+        self.showing = ShowingAccount(db, clock, people, self.accounts, sessions, export, export_bookings, export_told)
+        self._leave = [part.leaving.leave for part in (appointments, wallet, reaching) if part is not None]
         self.snapshots: list[Refreshable] = [sessions.ended]
 
     @classmethod
@@ -80,10 +83,11 @@ class Residents:
         bounds: Bounds | None = None,
         wallet: Wallet | None = None,
         appointments: Appointments | None = None,
+        reaching: Reaching | None = None,
     ) -> Self:
         """Wire the part inside the running event loop; `close` it at the end.
 
-        With the wallet and appointments, an export holds what those hold, and closing an account tells them.
+        With wallet, appointments and `reaching`, an export holds what those hold, and closing an account tells them.
         """
         sessions = Sessions(db, clock, signing_keys, keys, issuer=issuer)
         http = outside.open_client(connections_max=CONNECTIONS_MAX)
@@ -101,6 +105,7 @@ class Residents:
             bounds=bounds or Bounds(),
             wallet=wallet,
             appointments=appointments,
+            reaching=reaching,
         )
 
     async def close_account(self, account_id: AccountId) -> None:

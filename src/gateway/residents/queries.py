@@ -303,6 +303,18 @@ async def select_linked_at(conn: Connection, account_id: AccountId) -> list[date
     return [row["linked_at"] for row in rows]
 
 
+async def select_chat_linked_last(conn: Connection, account_id: AccountId) -> Row | None:
+    """The chat user of an account that was linked last, sealed."""
+    return await conn.fetchrow(
+        """
+        -- gateway.select_chat_linked_last
+        SELECT openid_digest, openid FROM gateway.account_chat
+         WHERE account_id = $1 ORDER BY linked_at DESC, openid_digest LIMIT 1
+        """,
+        account_id,
+    )
+
+
 async def delete_expired_challenges(conn: Connection, *, before: datetime) -> None:
     await conn.execute(
         """

@@ -16,12 +16,15 @@ from kernel.db import Connection, Database
 from kernel.errors import TokenRevoked
 from kernel.ids import AccountId, PersonId
 from kernel.people import Identity, People
+from notifications.reaching.exporting import NotificationsExport
 from wallet.exporting import WalletExport
 
 Export = Callable[[PersonId], Awaitable[WalletExport]]
 """Asks the wallet for everything it holds about a person."""
 ExportBookings = Callable[[PersonId], Awaitable[AppointmentsExport]]
 """Asks appointments for the same."""
+ExportNotifications = Callable[[PersonId], Awaitable[NotificationsExport]]
+"""And notifications."""
 
 
 class RealName(msgspec.Struct, frozen=True):
@@ -50,7 +53,7 @@ class HeldSession(msgspec.Struct, frozen=True):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """Everything the entrance, the wallet and appointments hold about a resident, unmasked: theirs to take along."""
+    """Everything the city holds about a resident, unmasked: theirs to take along."""
 
     account_id: AccountId
     phone: str
@@ -63,6 +66,7 @@ class Held(msgspec.Struct, frozen=True):
     sessions: list[HeldSession]
     wallet: WalletExport | None
     appointments: AppointmentsExport | None
+    notifications: NotificationsExport | None
 
 
 class ShowingAccount:
@@ -75,6 +79,7 @@ class ShowingAccount:
         sessions: Sessions,
         export: Export | None,
         export_bookings: ExportBookings | None = None,
+        export_told: ExportNotifications | None = None,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -83,6 +88,7 @@ class ShowingAccount:
         self._sessions = sessions
         self._export = export
         self._export_bookings = export_bookings
+        self._export_told = export_told
 
     async def me(self, account_id: AccountId) -> Me:
         async with self._db.connection() as conn:
@@ -124,6 +130,7 @@ class ShowingAccount:
             sessions=sessions,
             wallet=await self._held_in_wallet(account.person_id),
             appointments=await self._booked(account.person_id),
+            notifications=await self._told(account.person_id),
         )
 
     async def _held_in_wallet(self, person_id: PersonId | None) -> WalletExport | None:
@@ -134,6 +141,9 @@ class ShowingAccount:
         if person_id is None or self._export_bookings is None:
             return None
         return await self._export_bookings(person_id)
+
+    async def _told(self, person_id: PersonId | None) -> NotificationsExport | None:
+        return None if person_id is None or self._export_told is None else await self._export_told(person_id)
 
     async def _identity(self, conn: Connection, account: Account) -> Identity | None:
         return None if account.person_id is None else await self._people.identity(conn, account.person_id)

@@ -1,4 +1,4 @@
-// Keeps the state of the parts fresh and shows the demo outbox. Loads nothing from elsewhere.
+// Keeps the state of the parts fresh and shows the demo outbox, and lets people of the demo write back. Loads nothing from elsewhere.
 "use strict";
 
 const RENEW_MS = 5000;
@@ -32,23 +32,31 @@ async function renewParts() {
   }
 }
 
+async function post(path, content) {
+  const answer = await fetch(path, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(content),
+  });
+  return { ok: answer.ok, said: await answer.json() };
+}
+
+function place() {
+  return document.getElementById("place").value.trim();
+}
+
 async function showOutbox(event) {
   event.preventDefault();
   const list = document.getElementById("outbox-messages");
-  const phone = document.getElementById("phone").value;
   const say = (text) => list.replaceChildren(element("li", text, "empty"));
   say("Looking …");
   try {
-    const answer = await fetch("/demo/outbox/search", {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ phone }),
-    });
-    const found = await answer.json();
-    if (!answer.ok) return say(found.detail || found.title);
-    if (!found.messages.length) return say("This phone has received nothing yet.");
+    const asked = place().includes("@") ? { email: place() } : { phone: place() };
+    const { ok, said } = await post("/demo/outbox/search", asked);
+    if (!ok) return say(said.detail || said.title);
+    if (!said.messages.length) return say("Nothing was received here yet.");
     list.replaceChildren(
-      ...found.messages.map((message) => {
+      ...said.messages.map((message) => {
         const row = element("li", "");
         row.append(element("time", new Date(message.shown_at).toLocaleString()), element("span", message.text));
         return row;
@@ -59,5 +67,21 @@ async function showOutbox(event) {
   }
 }
 
+async function writeBack(event) {
+  event.preventDefault();
+  const note = document.getElementById("reply-note");
+  const words = document.getElementById("reply");
+  if (!words.value.trim()) return;
+  note.textContent = "Sending …";
+  try {
+    const { ok, said } = await post("/demo/texts", { phone: place(), text: words.value });
+    note.textContent = ok ? `Sent to ${said.to_number}; what follows comes within seconds.` : said.detail || said.title;
+    if (ok) words.value = "";
+  } catch {
+    note.textContent = "The city does not answer; try again in a moment.";
+  }
+}
+
 setInterval(renewParts, RENEW_MS);
 document.getElementById("outbox-form")?.addEventListener("submit", showOutbox);
+document.getElementById("reply-form")?.addEventListener("submit", writeBack);

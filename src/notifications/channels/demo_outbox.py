@@ -15,8 +15,9 @@ from kernel.ids import uuid7
 from kernel.log import get_logger
 from kernel.sealing import NotSealedHere
 from notifications.channels import queries
-from notifications.channels.provider import Accepted, RawReceipt, Refused, Sms, TakeReceipts
-from notifications.model import Reading
+from notifications.channels.email.addresses import masked_email
+from notifications.channels.provider import Accepted, RawReceipt, Refused, Sms, TakeReceipts, TakeTexts
+from notifications.model import Channel, Reading
 from notifications.seals import Seals, Shown
 
 KEPT_MAX = 2_000
@@ -32,7 +33,7 @@ log = get_logger(__name__)
 
 
 class ShownSms(msgspec.Struct, frozen=True):
-    """An SMS as the demo shows it."""
+    """An SMS as the demo shows it, or an e-mail: then its address stands for the phone, its subject before its text."""
 
     phone: str
     text: str
@@ -40,9 +41,11 @@ class ShownSms(msgspec.Struct, frozen=True):
 
 
 class DemoOutbox:
-    """An SmsProvider nobody's phone hears of."""
+    """A provider nobody's phone hears of."""
 
     name = "demo"
+    channel: Channel = "sms"
+    receipts_come = True
 
     def __init__(self, db: Database, clock: Clock, seals: Seals) -> None:
         self._db = db
@@ -66,7 +69,7 @@ class DemoOutbox:
         sealed = self._seals.shown(digest, sms_id, Shown(sms.phone, sms.text))
         await self._show_patiently(queries.NewShown(digest, sms_id, sms.reference, sealed, now))
         self._shown.set()
-        return Accepted(_reference(sms.reference))
+        return Accepted((_reference(sms.reference),))
 
     async def _show_patiently(self, row: queries.NewShown) -> None:
         for tries_left in reversed(range(TRIES_MAX)):
@@ -78,7 +81,7 @@ class DemoOutbox:
                     raise
             await asyncio.sleep(AWAY_PAUSE_SECONDS)
 
-    async def receipts(self, take: TakeReceipts) -> None:
+    async def receipts(self, take: TakeReceipts, hear: TakeTexts) -> None:
         """Say of everything shown that it was delivered, also of what was shown before this process started."""
         while True:
             self._shown.clear()
@@ -101,7 +104,7 @@ class DemoOutbox:
         return len(shown)
 
     async def shown_to(self, conn: Connection, phone: str) -> list[ShownSms]:
-        """What was shown to a number (E.164), newest first."""
+        """What was shown to a number (E.164) or an e-mail address, newest first."""
         digests = self._seals.every_phone_digest(phone)
         rows = await queries.select_shown_to(conn, digests, limit=LISTED_MAX)
         return [sms for sms in self._opened(rows) if hmac.compare_digest(sms.phone.encode(), phone.encode())]
@@ -125,7 +128,9 @@ class DemoOutbox:
 
 
 def masked(phone: str) -> str:
-    """A number with its middle struck out: `+86138****1234`."""
+    """A number with its middle struck out: `+86138****1234`; an e-mail address with nearly all of it."""
+    if "@" in phone:
+        return masked_email(phone)
     return f"{phone[:-8]}****{phone[-4:]}" if len(phone) > 8 else "****"
 
 

@@ -1,15 +1,19 @@
 """What nobody answered for comes to an end: a killed worker's attempts, what expired, receipts that never came."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from kernel.clock import Clock
 from kernel.db import Connection, Database
-from kernel.ids import BUCKETS
+from kernel.ids import BUCKETS, MessageId
 from kernel.log import get_logger
 from notifications import queries as messages
+from notifications.carrying import queries as carrying
 from notifications.ending import queries
-from notifications.model import Outcome, next_step
-from notifications.routing import Carriers
+from notifications.ending.endings import Ended, Endings
+from notifications.ending.reasons import Reason
+from notifications.model import Channel, Outcome, next_step
+from notifications.routing.carriers import Carriers
 
 CLOSED_TOGETHER_MAX = 500
 
@@ -19,10 +23,11 @@ log = get_logger(__name__)
 class Closing:
     """Ends deliveries whose hour has passed."""
 
-    def __init__(self, db: Database, clock: Clock, carriers: Carriers) -> None:
+    def __init__(self, db: Database, clock: Clock, carriers: Carriers, endings: Endings) -> None:
         self._db = db
         self._clock = clock
         self._carriers = carriers
+        self._endings = endings
 
     async def close_everywhere(self) -> int:
         """Close what is due in every bucket; return how many abandoned attempts became unknown."""
@@ -34,51 +39,60 @@ class Closing:
         return abandoned
 
     async def close_due(self, bucket: int) -> int:
-        """Close what is due in one bucket."""
+        """Close what is due in one bucket, up to a bound of each sort."""
         now = self._clock.now()
         async with self._db.transaction() as conn:
             abandoned = await queries.claim_abandoned(conn, bucket, now=now, limit=CLOSED_TOGETHER_MAX)
-            if abandoned:
-                await self._become_unknown(conn, bucket, abandoned, now)
-            await queries.expire_waiting(conn, bucket, now=now)
-            await queries.give_up_receipts(conn, bucket, now=now)
+            ended = await self._become_unknown(conn, bucket, abandoned, now) if abandoned else []
+            late = await queries.expire_waiting(conn, bucket, now=now, limit=CLOSED_TOGETHER_MAX)
+            unheard = await queries.give_up_receipts(conn, bucket, now=now, limit=CLOSED_TOGETHER_MAX)
+            ended += [_ended(bucket, one) for one in (*late, *unheard)]
+            await self._endings.tell(conn, ended, now)
         if abandoned:
             log.warning("attempts without outcome became unknown", bucket=bucket, count=len(abandoned))
         return len(abandoned)
 
     async def _become_unknown(
         self, conn: Connection, bucket: int, abandoned: list[queries.Abandoned], now: datetime
-    ) -> None:
-        """Their intent is committed and their sender gone: perhaps it was sent."""
-        tried: dict[object, set[str]] = {}
+    ) -> list[Ended]:
+        """Their intent is committed and their sender gone: perhaps it was sent. What ends by that."""
+        tried: dict[tuple[MessageId, Channel], list[str]] = {}
         for one in await messages.select_tries(conn, bucket, [delivery.message_id for delivery in abandoned]):
-            tried.setdefault(one.message_id, set()).add(one.provider)
-        moved = []
-        for delivery in abandoned:
-            step = next_step(
-                Outcome.UNKNOWN,
-                None,
-                lane=delivery.lane,
-                tries=delivery.fence,
-                is_another_left=self._carriers.is_another_left(tried[delivery.message_id]),
-                now=now,
-                expires_at=delivery.expires_at,
-            )
-            ended_at = now if step.next_at is None else None
-            moved.append(
-                messages.Moved(
-                    delivery.message_id,
-                    delivery.channel,
-                    delivery.fence,
-                    step.stage,
-                    step.next_at,
-                    ended_at,
-                    "sender gone",
-                )
-            )
-        ended = [
-            messages.Ended(one.message_id, one.channel, one.fence, Outcome.UNKNOWN, None, "sender gone")
+            tried.setdefault((one.message_id, one.channel), []).append(one.provider)
+        moved = [self._moved(one, tried.get((one.message_id, one.channel), []), now) for one in abandoned]
+        tries = [
+            carrying.Try(one.message_id, one.channel, one.fence, Outcome.UNKNOWN, None, Reason.SENDER_GONE)
             for one in abandoned
         ]
-        await messages.record_outcomes(conn, bucket, ended, now=now)
-        await messages.move_deliveries(conn, bucket, moved)
+        await carrying.record_outcomes(conn, bucket, tries, now=now)
+        await carrying.move_deliveries(conn, bucket, moved)
+        return [
+            Ended(bucket, one.message_id, one.channel, to.stage, one.caller, Reason.SENDER_GONE, one.lane)
+            for one, to in zip(abandoned, moved, strict=True)
+            if to.ended_at is not None
+        ]
+
+    def _moved(self, delivery: queries.Abandoned, tried: Sequence[str], now: datetime) -> carrying.Moved:
+        step = next_step(
+            Outcome.UNKNOWN,
+            None,
+            lane=delivery.lane,
+            tries=len(tried),
+            is_another_left=self._carriers.is_another_left(delivery.channel, tried),
+            now=now,
+            expires_at=delivery.expires_at,
+        )
+        ended_at = now if step.next_at is None else None
+        return carrying.Moved(
+            delivery.message_id,
+            delivery.channel,
+            delivery.fence,
+            step.stage,
+            step.next_at,
+            ended_at,
+            Reason.SENDER_GONE,
+        )
+
+
+def _ended(bucket: int, one: queries.Closed) -> Ended:
+    return Ended(bucket, one.message_id, one.channel, one.stage, one.caller, one.reason, one.lane)

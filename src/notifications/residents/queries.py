@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -12,12 +13,20 @@ from notifications.model import Language
 
 
 class ContactRow(msgspec.Struct, frozen=True):
+    """A contact, sealed. `sms_…` say whether a sort comes by SMS at all, `…_by` in which order with others."""
+
     person_id: PersonId
     phone: bytes | None
     language: Language
     sms_results: bool
     sms_reminders: bool
     sms_notices: bool
+    email: bytes | None = None
+    results_by: Sequence[Any] = ("sms",)
+    reminders_by: Sequence[Any] = ("sms",)
+    notices_by: Sequence[Any] = ("sms",)
+    shown_by: Sequence[Any] = ()
+    has_quiet_hours: bool = True
 
 
 async def upsert_phone(
@@ -42,14 +51,19 @@ async def upsert_choices(conn: Connection, choices: ContactRow, *, now: datetime
         """
         -- notifications.upsert_choices
         INSERT INTO notifications.contact
-               (person_id, phone, language, sms_results, sms_reminders, sms_notices, updated_at)
-        VALUES ($1, NULL, $2, $3, $4, $5, $6)
+               (person_id, phone, language, sms_results, sms_reminders, sms_notices,
+                results_by, reminders_by, notices_by, shown_by, has_quiet_hours, updated_at)
+        VALUES ($1, NULL, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
         ON CONFLICT (person_id) DO UPDATE
            SET language = EXCLUDED.language, sms_results = EXCLUDED.sms_results, sms_reminders = EXCLUDED.sms_reminders,
-               sms_notices = EXCLUDED.sms_notices, updated_at = EXCLUDED.updated_at
-        RETURNING person_id, phone, language, sms_results, sms_reminders, sms_notices
+               sms_notices = EXCLUDED.sms_notices, results_by = EXCLUDED.results_by,
+               reminders_by = EXCLUDED.reminders_by, notices_by = EXCLUDED.notices_by, shown_by = EXCLUDED.shown_by,
+               has_quiet_hours = EXCLUDED.has_quiet_hours, updated_at = EXCLUDED.updated_at
+        RETURNING person_id, phone, language, sms_results, sms_reminders, sms_notices, email,
+                  results_by, reminders_by, notices_by, shown_by, has_quiet_hours
         """,
-        choices.person_id, choices.language, choices.sms_results, choices.sms_reminders, choices.sms_notices, now,
+        choices.person_id, choices.language, choices.sms_results, choices.sms_reminders, choices.sms_notices,
+        choices.results_by, choices.reminders_by, choices.notices_by, choices.shown_by, choices.has_quiet_hours, now,
     )  # fmt: skip
     assert row is not None
     return ContactRow(*row)
@@ -59,12 +73,25 @@ async def select_contacts(conn: Connection, person_ids: Sequence[PersonId]) -> d
     rows = await conn.fetch(
         """
         -- notifications.select_contacts
-        SELECT person_id, phone, language, sms_results, sms_reminders, sms_notices
+        SELECT person_id, phone, language, sms_results, sms_reminders, sms_notices, email,
+               results_by, reminders_by, notices_by, shown_by, has_quiet_hours
           FROM notifications.contact WHERE person_id = ANY($1)
         """,
         person_ids,
     )
     return {row["person_id"]: ContactRow(*row) for row in rows}
+
+
+async def select_wanting_shown(conn: Connection, person_ids: Sequence[PersonId]) -> set[PersonId]:
+    """Those of these people who chose a channel for it."""
+    rows = await conn.fetch(
+        """
+        -- notifications.select_wanting_shown
+        SELECT person_id FROM notifications.contact WHERE person_id = ANY($1) AND cardinality(shown_by) > 0
+        """,
+        person_ids,
+    )
+    return {row["person_id"] for row in rows}
 
 
 class NewItem(msgspec.Struct, frozen=True):

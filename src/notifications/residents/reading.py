@@ -12,12 +12,12 @@ from kernel.db import Connection
 from kernel.ids import MessageId, PersonId
 from kernel.log import get_logger
 from kernel.sealing import NotSealedHere
-from notifications import templates
 from notifications.errors import CursorUnknown, MessageNotFound
 from notifications.model import Language
 from notifications.residents import queries
 from notifications.seals import Seals
-from notifications.template import Rendered
+from notifications.template import Line, Rendered
+from notifications.wordings import Wordings
 
 PAGE_MAX = 50
 UNREAD_COUNTED_MAX = 100
@@ -42,6 +42,8 @@ class InboxItem(msgspec.Struct, frozen=True):
     body: str
     arrived_at: datetime
     read_at: datetime | None
+    lines: list[Line] = []
+    """What it tells of one by one: papers to hand in, things to bring, links."""
 
 
 class InboxPage(msgspec.Struct, frozen=True):
@@ -54,8 +56,9 @@ class InboxPage(msgspec.Struct, frozen=True):
 class Inbox:
     """Opens what is filed in people's inboxes."""
 
-    def __init__(self, seals: Seals) -> None:
+    def __init__(self, seals: Seals, wordings: Wordings | None = None) -> None:
         self._seals = seals
+        self._wordings = wordings or Wordings()
 
     async def page(
         self, conn: Connection, person_id: PersonId, language: Language, cursor: str | None, *, limit: int = PAGE_MAX
@@ -64,6 +67,7 @@ class Inbox:
         assert 1 <= limit <= PAGE_MAX
         before, before_id = (_LAST, _LAST_ID) if cursor is None else _place(cursor)
         rows = await queries.select_items(conn, person_id, before=before, before_id=before_id, limit=limit + 1)
+        await self._wordings.read_through({(row.template, row.version) for row in rows})
         shown = [self._item(person_id, row, language) for row in rows[:limit]]
         more = _cursor(rows[limit - 1]) if len(rows) > limit else None
         return InboxPage(shown, await queries.count_unread(conn, person_id, most=UNREAD_COUNTED_MAX), more)
@@ -78,18 +82,18 @@ class Inbox:
         return read_at
 
     def _item(self, person_id: PersonId, row: queries.ItemRow, language: Language) -> InboxItem:
-        shown = self._rendered(person_id, row, language)
-        return InboxItem(row.message_id, row.template, shown.title, shown.body, row.arrived_at, row.read_at)
+        shown, lines = self._rendered(person_id, row, language)
+        return InboxItem(row.message_id, row.template, shown.title, shown.body, row.arrived_at, row.read_at, lines)
 
-    def _rendered(self, person_id: PersonId, row: queries.ItemRow, language: Language) -> Rendered:
-        template = templates.find(row.template, row.version)
+    def _rendered(self, person_id: PersonId, row: queries.ItemRow, language: Language) -> tuple[Rendered, list[Line]]:
+        template = self._wordings.find(row.template, row.version)
         try:
             if template is not None:
                 values = self._seals.open_item(person_id, row.message_id, row.sealed_values)
-                return template.render(values, language)
+                return template.render(values, language), template.lines(values, language)
         except (NotSealedHere, msgspec.DecodeError, LookupError, ValueError) as fault:
             log.warning("inbox item cannot be read", message_id=str(row.message_id), error=type(fault).__name__)
-        return _UNREADABLE
+        return _UNREADABLE, []
 
 
 def _cursor(row: queries.ItemRow) -> str:

@@ -7,12 +7,13 @@ import msgspec
 
 from kernel.errors import MalformedRequest, Refusal
 from kernel.ids import DepartmentId
+from kernel.lines import Line
 from wallet.catalogue import Catalogue
 from wallet.departments.issue_policy import IssueRequest, may_issue
 from wallet.departments.requests import CertificateRequest
 from wallet.errors import LineTooLong
 from wallet.forms import Reference
-from wallet.loading.lines import LINE_BYTES_MAX, Line
+from wallet.loading.lines import LINE_BYTES_MAX
 from wallet.loading.model import RefusedLine
 from wallet.model import Issuer, Kind
 

@@ -17,6 +17,7 @@ from kernel.clock import Clock
 from kernel.db import Connection, Database, OutcomeUnknown
 from kernel.grouping import PASSING
 from kernel.ids import DepartmentId
+from kernel.lines import Line
 from kernel.sealing import Keys
 from wallet.catalogue import Catalogue
 from wallet.errors import LoadFinished, LoadGap, LoadNotFound, LoadRefusedTooOften, LoadsBusy
@@ -24,7 +25,7 @@ from wallet.loading import queries
 from wallet.loading.filing import Filing
 from wallet.loading.forgetting import forget_finished
 from wallet.loading.judging import Fit, judge
-from wallet.loading.lines import Line, batches
+from wallet.loading.lines import batches
 from wallet.loading.model import Load, LoadState, RefusedLine
 from wallet.loading.queries import RefusalRow
 from wallet.model import today_in_city

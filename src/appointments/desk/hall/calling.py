@@ -1,6 +1,7 @@
 """A clerk calls the next number (叫号), and says what became of it."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import islice
 from typing import Final
 from uuid import UUID
@@ -51,6 +52,8 @@ from notifications.outbox import Outbox, Owed
 
 NEARLY_AHEAD: Final = 3
 """Who has no more than this many before them is told that it is nearly their turn."""
+NEARLY_GOOD_FOR: Final = timedelta(minutes=20)
+"""Later they have been called."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -210,6 +213,7 @@ class Calling:
                 template=templates.QUEUE_NEARLY,
                 values={"office": office.name_zh, "number": ticket.label, "ahead": str(ahead)},
                 due_at=now,
+                expires_at=now + NEARLY_GOOD_FOR,
             )
             for ticket in _first_of_their_lanes(hall)
             if ticket.person_id is not None

@@ -13,8 +13,8 @@ from datetime import date
 
 from city.bench.scale.population import Population
 from city.demo.departments import DEPARTMENT_BY_SLUG
+from city.demo.ids import department_id_of
 from city.reading_settings import read_settings
-from city.seeds import department_id_of
 from gateway.parts import CityParts
 from kernel.settings import Settings
 from wallet.departments.issue_policy import IssueRequest

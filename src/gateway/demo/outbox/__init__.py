@@ -1,0 +1,1 @@
+"""What the demo shows instead of sending it, and people writing back to it."""

@@ -1,0 +1,271 @@
+"""Batches on the wire: a department opens one, streams its rows, and steers it."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Request, get, post, put
+from litestar.di import NamedDependency
+from litestar.exceptions import InternalServerException
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
+from litestar.params import FromPath, JSONBody, QueryParameter
+
+from kernel.audience import Handlers
+from kernel.errors import MalformedRequest, RoleMissing, UnsupportedMedia
+from kernel.principal import Audience, DepartmentSystem
+from kernel.problems import refuses
+from notifications.batches.errors import (
+    BatchClosed,
+    BatchesBusy,
+    BatchIncomplete,
+    BatchLaneRefused,
+    BatchNotFound,
+    BatchRefusedTooOften,
+    BatchReused,
+    BatchScattered,
+    BatchStepNotAllowed,
+)
+from notifications.batches.model import ROWS_MAX, Act
+from notifications.batches.parts import Batches
+from notifications.batches.progress import PAGE_MAX, REFUSALS_PAGE_MAX
+from notifications.batches.reading import LINE_BYTES_MAX
+from notifications.batches.taking import Form
+from notifications.batches.views import (
+    SPANS_SHOWN_MAX,
+    BatchesView,
+    BatchRequest,
+    BatchView,
+    MissingView,
+    RefusedRowsView,
+    RefusedRowView,
+    SpanView,
+    StartRequest,
+)
+from notifications.errors import CursorUnknown
+from notifications.services.errors import SendTimeRefused, TextNotInUse
+
+NDJSON, CSV = "application/x-ndjson", "text/csv"
+FORMS: dict[str, Form] = {NDJSON: "ndjson", CSV: "csv"}
+CHUNK_SECONDS_MAX = 30.0
+"""How long the next piece of a stream may take: as long as a body may."""
+_END = r"$(?!\n)"
+
+
+@dataclass
+class _RowsOperation(Operation):
+    """Describes a body that is read as it comes."""
+
+    def __post_init__(self) -> None:
+        json = Schema(
+            description='On each line `{"phone": …, "values": {…}, "reference": …}`; or `email`, or `id_number`.'
+        )
+        csv = Schema(
+            type=OpenAPIType.STRING,
+            description="RFC 4180 in UTF-8, without line breaks in cells; the first line, in every request, names a"
+            " column phone, email or id_number, perhaps reference, and one for each gap of the text.",
+        )
+        self.request_body = RequestBody(
+            content={NDJSON: OpenAPIMediaType(schema=json), CSV: OpenAPIMediaType(schema=csv)},
+            description=f"Lines of at most {LINE_BYTES_MAX} bytes, each ended by a line feed; as many as you like.",
+            required=True,
+        )
+
+
+From = Annotated[
+    int, QueryParameter(name="from", ge=1, le=ROWS_MAX, description="The number of the first row that you send.")
+]
+RowCursor = Annotated[
+    str | None, QueryParameter(pattern=rf"^[0-9]{{1,10}}{_END}", description="`next_cursor` of the page before.")
+]
+BatchCursor = Annotated[str | None, QueryParameter(max_length=80, description="`next_cursor` of the page before.")]
+
+
+def _actor(department: DepartmentSystem) -> str:
+    return f"department:{department.department_id}"
+
+
+async def _view(batches: Batches, department: DepartmentSystem, batch_id: UUID) -> BatchView:
+    return BatchView.of(await batches.watching.read(department.department_id, batch_id))
+
+
+@put("/batches/{batch_id:uuid}", operation_id="openBatch", summary="Open a batch: one text to many", status_code=200,
+     responses=refuses(MalformedRequest, BatchNotFound, BatchReused, TextNotInUse, BatchLaneRefused, SendTimeRefused,
+                       RoleMissing))  # fmt: skip
+async def open_batch(
+    batch_id: FromPath[UUID],
+    data: JSONBody[BatchRequest],
+    department: NamedDependency[DepartmentSystem],
+    batches: NamedDependency[Batches],
+) -> BatchView:
+    """Under an id that you choose; again in the same words, the same batch as it stands."""
+    department_id = department.department_id
+    version = data.version or await batches.taking.version_of(department_id, batch_id, data.text_id)
+    await batches.taking.open(department_id, batch_id, data.plan(version), actor=_actor(department))
+    return await _view(batches, department, batch_id)
+
+
+@post("/batches/{batch_id:uuid}/lines", operation_id="sendBatchLines", operation_class=_RowsOperation, status_code=200,
+      summary="Send rows of a batch", request_max_body_size=None,
+      responses=refuses(MalformedRequest, UnsupportedMedia, BatchNotFound, BatchClosed, BatchScattered,
+                        BatchRefusedTooOften, BatchesBusy, TextNotInUse, RoleMissing))  # fmt: skip
+async def send_batch_lines(
+    batch_id: FromPath[UUID],
+    first: From,
+    request: Request[Any, Any, Any],
+    department: NamedDependency[DepartmentSystem],
+    batches: NamedDependency[Batches],
+) -> BatchView:
+    """Lines of JSON or CSV, read as they come and kept sealed. A row is known by its number: each line is one, counted
+    from `from`; a row that came before is skipped, one that was refused is looked at again. Nothing is lost when the
+    connection is: ask how far the batch is, or which rows are missing, and send those.
+
+    A row that is refused is told with its reason, and keeps no other from being sent.
+    """
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    form = FORMS.get(media)
+    if form is None:
+        raise UnsupportedMedia(f"rows are sent as {NDJSON} or {CSV}")
+    await batches.taking.take(department.department_id, batch_id, _arriving(request), first=first, form=form)
+    return await _view(batches, department, batch_id)
+
+
+async def _arriving(request: Request[Any, Any, Any]) -> AsyncGenerator[bytes]:
+    """The body as it comes. Raises MalformedRequest when it breaks off, or stays away for too long."""
+    chunks = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(CHUNK_SECONDS_MAX):
+                chunk = await anext(chunks)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise MalformedRequest("the rows did not arrive in time") from None
+        except InternalServerException:  # the framework's word for a client that went away
+            raise MalformedRequest("the body broke off") from None
+        yield chunk
+
+
+@get("/batches", operation_id="listBatches", summary="Your batches, newest first",
+     responses=refuses(CursorUnknown, RoleMissing))  # fmt: skip
+async def list_batches(
+    department: NamedDependency[DepartmentSystem],
+    batches: NamedDependency[Batches],
+    cursor: BatchCursor = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=PAGE_MAX)] = 20,
+) -> BatchesView:
+    """How far each is."""
+    page = await batches.watching.page(department.department_id, before=_before(cursor), limit=limit)
+    after = None if page.next_before is None else f"{page.next_before[0].isoformat()}~{page.next_before[1]}"
+    return BatchesView([BatchView.of(one) for one in page.batches], after)
+
+
+def _before(cursor: str | None) -> tuple[datetime, UUID] | None:
+    """Raises CursorUnknown."""
+    if cursor is None:
+        return None
+    moment, _, batch_id = cursor.partition("~")
+    try:
+        at = datetime.fromisoformat(moment)
+        found = at, UUID(batch_id)
+    except ValueError:
+        raise CursorUnknown from None
+    if at.tzinfo is None:
+        raise CursorUnknown
+    return found
+
+
+@get("/batches/{batch_id:uuid}", operation_id="readBatch", summary="How far a batch is",
+     responses=refuses(BatchNotFound, RoleMissing))  # fmt: skip
+async def read_batch(
+    batch_id: FromPath[UUID], department: NamedDependency[DepartmentSystem], batches: NamedDependency[Batches]
+) -> BatchView:
+    """While rows are being sent, too."""
+    return await _view(batches, department, batch_id)
+
+
+@get("/batches/{batch_id:uuid}/missing", operation_id="listMissingRows", summary="Which rows to send",
+     responses=refuses(BatchNotFound, RoleMissing))  # fmt: skip
+async def list_missing(
+    batch_id: FromPath[UUID], department: NamedDependency[DepartmentSystem], batches: NamedDependency[Batches]
+) -> MissingView:
+    """The gaps before the last row that came, or before the last that you announced. The first thousand of them."""
+    progress = await batches.watching.read(department.department_id, batch_id)
+    return MissingView([SpanView.of(span) for span in progress.batch.missing[:SPANS_SHOWN_MAX]])
+
+
+@get("/batches/{batch_id:uuid}/refused", operation_id="listRefusedRows", summary="Which rows were refused, and why",
+     responses=refuses(MalformedRequest, BatchNotFound, RoleMissing))  # fmt: skip
+async def list_refused_rows(
+    batch_id: FromPath[UUID],
+    department: NamedDependency[DepartmentSystem],
+    batches: NamedDependency[Batches],
+    cursor: RowCursor = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=REFUSALS_PAGE_MAX)] = 100,
+) -> RefusedRowsView:
+    """In the order of the rows. No value of a row is repeated."""
+    page = await batches.watching.refusals(department.department_id, batch_id, after=int(cursor or 0), limit=limit)
+    after = None if page.next_after is None else str(page.next_after)
+    return RefusedRowsView([RefusedRowView.of(one) for one in page.refusals], after)
+
+
+_STEP_REFUSALS = (BatchNotFound, BatchStepNotAllowed, RoleMissing)
+
+
+@post("/batches/{batch_id:uuid}/start", operation_id="startBatch", summary="Start a batch", status_code=200,
+      responses=refuses(MalformedRequest, BatchIncomplete, *_STEP_REFUSALS))  # fmt: skip
+async def start_batch(
+    batch_id: FromPath[UUID],
+    data: JSONBody[StartRequest],
+    department: NamedDependency[DepartmentSystem],
+    batches: NamedDependency[Batches],
+) -> BatchView:
+    """From now on, or from `send_at` on, it is sent; it takes no more rows."""
+    await batches.steering.act(
+        department.department_id,
+        batch_id,
+        Act.START,
+        actor=_actor(department),
+        without_missing=data.without_missing,
+    )
+    return await _view(batches, department, batch_id)
+
+
+@post("/batches/{batch_id:uuid}/pause", operation_id="pauseBatch", summary="Pause a batch", status_code=200,
+      responses=refuses(*_STEP_REFUSALS))  # fmt: skip
+async def pause_batch(
+    batch_id: FromPath[UUID], department: NamedDependency[DepartmentSystem], batches: NamedDependency[Batches]
+) -> BatchView:
+    """Nothing more leaves but what is being sent at this moment."""
+    await batches.steering.act(department.department_id, batch_id, Act.PAUSE, actor=_actor(department))
+    return await _view(batches, department, batch_id)
+
+
+@post("/batches/{batch_id:uuid}/resume", operation_id="resumeBatch", summary="Resume a batch", status_code=200,
+      responses=refuses(*_STEP_REFUSALS))  # fmt: skip
+async def resume_batch(
+    batch_id: FromPath[UUID], department: NamedDependency[DepartmentSystem], batches: NamedDependency[Batches]
+) -> BatchView:
+    """It goes on where it was paused."""
+    await batches.steering.act(department.department_id, batch_id, Act.RESUME, actor=_actor(department))
+    return await _view(batches, department, batch_id)
+
+
+@post("/batches/{batch_id:uuid}/cancel", operation_id="cancelBatch", summary="Cancel a batch", status_code=200,
+      responses=refuses(*_STEP_REFUSALS))  # fmt: skip
+async def cancel_batch(
+    batch_id: FromPath[UUID], department: NamedDependency[DepartmentSystem], batches: NamedDependency[Batches]
+) -> BatchView:
+    """What was not sent will not be, and its rows are forgotten. What is sent is sent."""
+    await batches.steering.act(department.department_id, batch_id, Act.CANCEL, actor=_actor(department))
+    return await _view(batches, department, batch_id)
+
+
+HANDLERS: Handlers = {
+    Audience.DEPARTMENT: [
+        open_batch, send_batch_lines, list_batches, read_batch, list_missing, list_refused_rows, start_batch,
+        pause_batch, resume_batch, cancel_batch,
+    ],
+}  # fmt: skip

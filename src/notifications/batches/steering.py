@@ -1,0 +1,151 @@
+"""A department starts a batch, pauses it, resumes it, cancels it: at once, also what waits in its lane already."""
+
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from kernel import audit
+from kernel.clock import Clock
+from kernel.db import Connection, Database
+from kernel.ids import BUCKETS, DepartmentId
+from notifications import queries as messages
+from notifications.batches import queries
+from notifications.batches.errors import BatchIncomplete, BatchStepNotAllowed
+from notifications.batches.feeding import queries as feeding
+from notifications.batches.feeding.feeding import FinishedListener
+from notifications.batches.model import REPEATED, STEPS, Act, Batch, BatchState
+from notifications.batches.taking import own
+from notifications.ending.endings import Ended, Endings
+from notifications.model import MessageStage
+from notifications.notifying import CALLER_PREFIX
+from notifications.outbox import GOOD_FOR, HINT_DUE
+
+SETTLED_EVERY = timedelta(seconds=5)
+SETTLED_TOGETHER_MAX = 50
+HELD_FOR = timedelta(days=3_650)
+"""Messages of a paused batch are due so far ahead; whoever resumes it makes them due now."""
+HELD_FROM = HELD_FOR / 2
+ROWS_DELETED_MAX = 2_000
+"""In one transaction."""
+SAID_MAX = 100
+"""Runs of missing rows that a refusal names."""
+LEFT_KEPT_FOR = timedelta(days=30)
+"""A batch that waits for its sender, open or paused, is cancelled when nothing was heard of them for so long."""
+
+
+class Steering:
+    """Moves batches from state to state. `listeners` hear of a cancelled one."""
+
+    def __init__(self, db: Database, clock: Clock, endings: Endings) -> None:
+        self._db = db
+        self._clock = clock
+        self._endings = endings
+        self.listeners: list[FinishedListener] = []
+
+    async def act(
+        self, department_id: DepartmentId, batch_id: UUID, act: Act, *, actor: str, without_missing: bool = False
+    ) -> Batch:
+        """Do it, and return when nothing of a batch that was paused or cancelled will be sent that is not being sent.
+
+        Said again, it changes nothing. Raises BatchNotFound, BatchStepNotAllowed, and BatchIncomplete for a start while
+        rows are missing, unless `without_missing`.
+        """
+        now = self._clock.now()
+        async with self._db.transaction() as conn:
+            batch = own(await queries.lock_batch(conn, batch_id), department_id)
+            if batch.state in REPEATED[act]:
+                return batch
+            state = STEPS.get((batch.state, act))
+            if state is None:
+                raise BatchStepNotAllowed(f"it is {batch.state}", state=batch.state.value)
+            if act is Act.START and batch.missing and not without_missing:
+                gaps = [{"first": span.first, "last": span.last} for span in batch.missing[:SAID_MAX]]
+                raise BatchIncomplete(missing=gaps)
+            batch = batch.moved(state, now)
+            await queries.update_state(conn, batch, is_settled=act is Act.START)
+            if state is BatchState.CANCELLED:
+                for listener in self.listeners:
+                    await listener.finished(conn, batch, now)
+            subject = f"batch:{batch_id}"
+            await audit.record(conn, actor=actor, act=f"notifications.batch_{act}", subject=subject, now=now)
+        if batch.state is BatchState.CANCELLED:
+            await self._reach_waiting(batch)  # a beat deletes its rows: they may be a million
+        elif act is not Act.START:
+            await self.settle(batch)
+        return batch
+
+    async def settle_due(self) -> None:
+        """Carry out what a process began that is gone; cancel what was left open for long."""
+        before = self._clock.now() - LEFT_KEPT_FOR
+        async with self._db.connection() as conn:
+            unsettled = await queries.select_unsettled_batches(conn, limit=SETTLED_TOGETHER_MAX)
+            left = await queries.select_left(conn, before=before, limit=SETTLED_TOGETHER_MAX)
+        for batch_id in unsettled:
+            async with self._db.connection() as conn:
+                batch = await queries.select_batch(conn, batch_id)
+            if batch is not None:
+                await self.settle(batch)
+        for batch_id in left:
+            await self._cancel_left(batch_id)
+
+    async def _cancel_left(self, batch_id: UUID) -> None:
+        async with self._db.connection() as conn:
+            batch = await queries.select_batch(conn, batch_id)
+        if batch is not None and batch.state in (BatchState.OPEN, BatchState.PAUSED):
+            await self.act(batch.department_id, batch_id, Act.CANCEL, actor="system:batches")
+
+    async def settle(self, batch: Batch) -> None:
+        """Carry out everywhere what the state of a batch means; done twice, the same."""
+        await self._reach_waiting(batch)
+        if batch.state is BatchState.CANCELLED:
+            await self._delete_rows(batch.batch_id)
+        async with self._db.transaction() as conn:
+            await queries.settle_batch(conn, batch.batch_id, batch.state)
+            if batch.state is BatchState.STARTED:
+                await messages.hint(conn, HINT_DUE)
+
+    async def _reach_waiting(self, batch: Batch) -> None:
+        """Carry out in every bucket what the state of a batch means for its messages that wait."""
+        carry_out: dict[BatchState, Callable[[Connection, Batch, int], Coroutine[Any, Any, None]]] = {
+            BatchState.PAUSED: self._hold,
+            BatchState.STARTED: self._release,
+            BatchState.CANCELLED: self._withdraw,
+        }
+        work = carry_out.get(batch.state)
+        if work is None:
+            return
+        async with self._db.connection() as conn:
+            buckets = sorted(await feeding.count_owed(conn, batch.batch_id))
+        for bucket in buckets:
+            async with self._db.transaction() as conn:
+                held = await queries.lock_batch(conn, batch.batch_id)
+                if held is None or held.state is not batch.state:
+                    return  # somebody said otherwise meanwhile, and sees to that
+                await work(conn, batch, bucket)
+
+    async def _hold(self, conn: Connection, batch: Batch, bucket: int) -> None:
+        await feeding.hold_messages(conn, bucket, batch.batch_id, due_at=self._clock.now() + HELD_FOR)
+
+    async def _release(self, conn: Connection, batch: Batch, bucket: int) -> None:
+        now = self._clock.now()
+        expires_at = now + GOOD_FOR[batch.plan.lane]
+        await feeding.release_messages(
+            conn, bucket, batch.batch_id, held_from=now + HELD_FROM, now=now, expires_at=expires_at
+        )
+
+    async def _withdraw(self, conn: Connection, batch: Batch, bucket: int) -> None:
+        withdrawn = await feeding.withdraw_messages(conn, bucket, batch.batch_id)
+        caller, stage = f"{CALLER_PREFIX}{batch.department_id}", MessageStage.WITHDRAWN
+        ended = [Ended(bucket, message_id, None, stage, caller, None) for message_id in withdrawn]
+        await self._endings.tell(conn, ended, self._clock.now())
+        await queries.add_withdrawn(conn, batch.batch_id, len(withdrawn))
+
+    async def _delete_rows(self, batch_id: UUID) -> None:
+        """Forget the rows of a cancelled batch that were never fed."""
+        for bucket in range(BUCKETS):
+            while True:
+                async with self._db.transaction() as conn:
+                    deleted = await queries.delete_rows(conn, bucket, batch_id, limit=ROWS_DELETED_MAX)
+                if deleted < ROWS_DELETED_MAX:
+                    break

@@ -1,0 +1,1 @@
+"""A department says where it is called back, what about, and by which secrets it knows us."""

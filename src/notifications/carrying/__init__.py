@@ -1,0 +1,1 @@
+"""What becomes of each delivery: offered to a provider, and what came of it recorded."""

@@ -1,0 +1,1 @@
+"""E-mail: how a message is written, and the relay (SMTP) that carries it."""

@@ -1,0 +1,372 @@
+"""One connection to an SMSC: bound, it writes what waits within its window, and says "received" after storing only.
+
+Written and unanswered when the connection is lost is *unknown*; never written is still in the line, for another
+connection. Everything of one loop tick leaves in one write.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Final, NamedTuple
+
+from kernel.log import get_logger
+from notifications.channels.smpp import codec
+from notifications.channels.smpp.codec import Malformed, pdu
+from notifications.channels.smpp.statuses import SLOW_DOWN, Status, name_of, refusal_of
+from notifications.channels.smpp.waiting import Line, PartlySent, Submission
+
+BIND_SECONDS: Final = 10.0
+SILENCE_SECONDS: Final = 5.0
+"""Silence while answers are due after which the SMSC is asked whether it is there."""
+ENQUIRY_SECONDS: Final = 10.0
+"""How long it may take to say so; never longer than the silence that is allowed without anything due."""
+PULSE_SECONDS: Final = 1.0
+UNBIND_SECONDS: Final = 2.0
+"""How long answers are waited for when one side takes its leave."""
+LOOK_SECONDS: Final = 0.02
+WORTH_WRITING_SHARE: Final = 4
+"""What is not urgent is written once a quarter of the window is free, so that it leaves in few writes, ..."""
+GATHER_SECONDS: Final = 0.002
+"""... or after so long, however little is free: carriers may hold back some answers."""
+RESERVED_SHARE: Final = 10
+"""One place of the window in ten is kept for what is urgent."""
+HEARD_TOGETHER_MAX: Final = 500
+HEARD_MAX: Final = 5_000
+"""Receipts and texts that wait to be stored; more are sent back for later."""
+
+log = get_logger(__name__)
+
+
+class ConnectionLost(Exception):
+    """It was sent, and the connection ended before an answer came."""
+
+
+class BindRefused(Exception):
+    """The SMSC does not let us in; `status` is why."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(name_of(status))
+        self.status = status
+
+
+class Heard(NamedTuple):
+    """A deliver_sm or data_sm that waits to be stored."""
+
+    command: int
+    sequence: int
+    body: bytes
+
+
+Store = Callable[[Sequence[Heard]], Awaitable[Sequence[Status]]]
+"""Makes what was heard durable and says what to answer to each; whatever it raises sends all of it back for later."""
+Late = Callable[[Submission, int, str], None]
+"""The SMSC took a part of a submission that had given up waiting."""
+
+
+class Session(asyncio.Protocol):
+    """One connection. `lost` is done when it has ended, with the reason in words."""
+
+    def __init__(self, line: Line, store: Store, late: Late, *, window: int, enquire_seconds: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.lost: asyncio.Future[str] = self._loop.create_future()
+        self._line = line
+        self._store = store
+        self._late = late
+        self._window = window
+        self._reserved = min(window - 1, -(-window // RESERVED_SHARE))
+        self._worth_writing = self._reserved + max(1, window // WORTH_WRITING_SHARE)
+        self._enquire_seconds = enquire_seconds
+        self._silence_seconds = min(SILENCE_SECONDS, enquire_seconds)
+        self._enquiry_seconds = min(ENQUIRY_SECONDS, enquire_seconds)
+        self._transport: asyncio.WriteTransport | None = None
+        self._bound: asyncio.Future[int] = self._loop.create_future()
+        self._is_ready = False
+        self._is_choked = False
+        self._is_leaving = False
+        self._sequence = 0
+        self._outstanding: dict[int, tuple[Submission, int]] = {}
+        self._continuing: deque[tuple[Submission, int]] = deque()
+        self._unsent: list[bytes] = []
+        self._is_flush_planned = False
+        self._again: asyncio.TimerHandle | None = None
+        self._rest = b""
+        self._heard: deque[Heard] = deque()
+        self._telling: asyncio.Task[None] | None = None
+        self._heard_at = self._loop.time()
+        self._enquired_at: float | None = None
+        self._pulse_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it takes from the line."""
+        return self._is_ready
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport) or hasattr(transport, "write")
+        self._transport = transport  # type: ignore[assignment]
+
+    async def bind(self, bind: codec.Bind) -> None:
+        """Present ourselves; from then on the line is served. Raises BindRefused, TimeoutError, ConnectionLost."""
+        self._send(pdu(codec.BIND_TRANSCEIVER, 0, self._next_sequence(), bind.encode()))
+        async with asyncio.timeout(BIND_SECONDS):
+            status = await self._bound
+        if status != Status.ROK:
+            raise BindRefused(status)
+        self._is_ready = True
+        self._pulse_timer = self._loop.call_later(PULSE_SECONDS, self._pulse)
+        self.wake()
+
+    async def unbind(self) -> None:
+        """Take our leave: no more is written, answers are waited for within a bound, then the connection ends."""
+        if self._transport is None or self.lost.done():
+            return
+        self._leave(pdu(codec.UNBIND, 0, self._next_sequence()), closes=False)
+        await asyncio.wait([self.lost], timeout=2 * UNBIND_SECONDS)
+        self.abort("unbound")
+
+    def wake(self) -> None:
+        """Something waits in the line: take of it at the end of this loop tick."""
+        if not self._is_flush_planned:
+            self._is_flush_planned = True
+            self._loop.call_soon(self._flush)
+
+    def abort(self, reason: str) -> None:
+        """End the connection; whoever waits for an answer hears of it now."""
+        if self._transport is not None:
+            self._transport.abort()
+        self._end(reason)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._end("closed by the SMSC" if error is None else type(error).__name__)
+
+    def _end(self, reason: str) -> None:
+        if self.lost.done():
+            return
+        self._is_ready = False
+        self.lost.set_result(reason)
+        if not self._bound.done():
+            self._bound.set_exception(ConnectionLost(reason))
+            self._bound.exception()  # told to whoever binds; nobody may
+        for timer in (self._pulse_timer, self._again):
+            if timer is not None:
+                timer.cancel()
+        for submission, _ in (*self._outstanding.values(), *self._continuing):
+            submission.end(ConnectionLost(reason))
+        self._outstanding.clear()
+        self._continuing.clear()
+
+    def pause_writing(self) -> None:
+        self._is_choked = True
+
+    def resume_writing(self) -> None:
+        self._is_choked = False
+        self.wake()
+
+    def _next_sequence(self) -> int:
+        self._sequence = self._sequence % codec.SEQUENCE_MAX + 1
+        return self._sequence
+
+    def _send(self, octets: bytes) -> None:
+        self._unsent.append(octets)
+        self.wake()
+
+    def _flush(self) -> None:
+        self._is_flush_planned = False
+        if self._transport is None or self.lost.done():
+            return
+        if self._is_ready and not self._is_choked:
+            self._fill()
+        if self._unsent:
+            unsent, self._unsent = self._unsent, []
+            self._transport.write(b"".join(unsent))
+
+    def _fill(self) -> None:
+        """Take from the line what the window has room for."""
+        now = self._loop.time()
+        room = self._window - len(self._outstanding)
+        if room <= 0:
+            room += self._forget_late()
+        wait = self._line.seconds_until_allowed(now)
+        while self._continuing and room > 0 and not wait:
+            submission, part = self._continuing.popleft()
+            if not submission.is_over:
+                self._submit(submission, part)
+                self._line.spend(1)
+                room -= 1
+        if room > 0:
+            for submission in self._line.take(room, self._reserved, now):
+                self._submit(submission, 0)
+        if self._continuing or len(self._line):
+            self._look_again_after(self._line.seconds_until_allowed(now))
+
+    def _submit(self, submission: Submission, part: int) -> None:
+        sequence = self._next_sequence()
+        self._outstanding[sequence] = (submission, part)
+        body = submission.parts[part]
+        self._unsent.append(codec.HEADER.pack(codec.HEADER_OCTETS + len(body), codec.SUBMIT_SM, 0, sequence))
+        self._unsent.append(body)
+
+    def _look_again_after(self, seconds: float) -> None:
+        """Where the carrier's pace is in the way, no answer will wake us."""
+        if seconds > 0 and self._again is None:
+            self._again = self._loop.call_later(seconds, self._look_again)
+
+    def _wake_when_worth_it(self) -> None:
+        """Something was answered, so there is room for more."""
+        if self._line.has_urgent or self._window - len(self._outstanding) >= self._worth_writing:
+            self.wake()
+        elif self._continuing or len(self._line):
+            self._look_again_after(GATHER_SECONDS)
+
+    def _look_again(self) -> None:
+        self._again = None
+        self.wake()
+
+    def _forget_late(self) -> int:
+        """Give up on answers nobody waits for any longer, so that they do not hold places of the window."""
+        late = [sequence for sequence, (submission, _) in self._outstanding.items() if submission.is_over]
+        for sequence in late:
+            del self._outstanding[sequence]
+        return len(late)
+
+    def data_received(self, data: bytes) -> None:
+        buffer = self._rest + data if self._rest else data
+        start, length = 0, len(buffer)
+        try:
+            while length - start >= codec.HEADER_OCTETS:
+                octets, command, status, sequence = codec.header_at(buffer, start)
+                end = start + octets
+                if end > length:
+                    break
+                body = buffer[start + codec.HEADER_OCTETS : end]
+                if command == codec.SUBMIT_SM_RESP:
+                    self._on_answer(sequence, status, body)
+                else:
+                    self._on_pdu(command, sequence, status, body)
+                start = end
+        except Malformed as fault:  # where the next PDU begins cannot be known
+            log.warning("an SMSC wrote what is no SMPP", reason=str(fault))
+            if self._transport is not None:
+                self._transport.write(pdu(codec.GENERIC_NACK, fault.status, 0))
+                self._transport.close()
+            self._end("malformed")
+            return
+        self._rest = buffer[start:] if start < length else b""
+        if start:  # something whole: half a PDU that never ends is no sign of life
+            self._heard_at, self._enquired_at = self._loop.time(), None
+        if self._heard and self._telling is None and not self.lost.done():
+            self._telling = self._loop.create_task(self._tell())
+        self._wake_when_worth_it()
+
+    def _on_answer(self, sequence: int, status: int, body: bytes) -> None:
+        """submit_sm_resp (§4.4.2), or a generic_nack in its place."""
+        found = self._outstanding.pop(sequence, None)
+        if found is None:
+            return
+        submission, part = found
+        if status == Status.ROK:
+            self._on_accepted(submission, part, codec.read_message_id(body))
+            return
+        if status in SLOW_DOWN:
+            self._line.hold(self._loop.time())
+        if part == 0:
+            submission.end(refusal_of(status))
+        elif status in SLOW_DOWN:
+            self._continuing.append((submission, part))  # part of it is on its way: the rest is worth another try
+        else:
+            submission.end(PartlySent(name_of(status)))
+
+    def _on_accepted(self, submission: Submission, part: int, ref: str) -> None:
+        self._line.ease(self._loop.time())
+        if submission.is_over:
+            self._late(submission, part, ref)
+            return
+        submission.accept(part, ref)
+        if part == 0 and len(submission.parts) > 1:
+            # Others follow only now: a text refused at its first part has left nothing behind.
+            self._continuing.extend((submission, later) for later in range(1, len(submission.parts)))
+
+    def _on_pdu(self, command: int, sequence: int, status: int, body: bytes) -> None:
+        if command in (codec.DELIVER_SM, codec.DATA_SM):
+            self._on_heard(Heard(command, sequence, body))
+        elif command == codec.ENQUIRE_LINK:
+            self._send(pdu(codec.ENQUIRE_LINK_RESP, 0, sequence))
+        elif command == codec.BIND_TRANSCEIVER_RESP:
+            if not self._bound.done():
+                self._bound.set_result(status)
+        elif command == codec.UNBIND:
+            self._leave(pdu(codec.UNBIND_RESP, 0, sequence), closes=True)
+        elif command == codec.UNBIND_RESP:
+            self.abort("unbound")
+        elif command == codec.GENERIC_NACK:
+            self._on_nack(sequence, status, body)
+        elif not command & codec.RESPONSE:  # §4.3: told that we do not know it, and the connection goes on
+            self._send(pdu(codec.GENERIC_NACK, Status.RINVCMDID, sequence))
+
+    def _on_nack(self, sequence: int, status: int, body: bytes) -> None:
+        """§4.3.1: it could not make sense of what we wrote, of that PDU or, with no sequence number, of anything."""
+        if not self._bound.done():
+            self._bound.set_result(status or Status.RINVCMDID)
+        elif sequence == 0:
+            self.abort("generic_nack")
+        else:
+            self._on_answer(sequence, status or Status.RUNKNOWNERR, body)
+
+    def _leave(self, last: bytes, *, closes: bool) -> None:
+        """Take no more; say the last word when every answer has come both ways, or soon."""
+        if not self._is_leaving:
+            self._is_ready, self._is_leaving = False, True
+            self._let_go(last, self._loop.time() + UNBIND_SECONDS, closes=closes)
+
+    def _let_go(self, last: bytes, give_up_at: float, *, closes: bool) -> None:
+        if self.lost.done() or self._transport is None:
+            return
+        if (self._outstanding or self._telling) and self._loop.time() < give_up_at:
+            self._loop.call_later(LOOK_SECONDS, partial(self._let_go, last, give_up_at, closes=closes))
+            return
+        self._flush()
+        self._transport.write(last)
+        if closes:
+            self._transport.close()
+            self._end("unbound by the SMSC")
+
+    def _on_heard(self, heard: Heard) -> None:
+        if len(self._heard) >= HEARD_MAX:
+            self._respond(heard, Status.RX_T_APPN)
+        else:
+            self._heard.append(heard)
+
+    async def _tell(self) -> None:
+        """Have what was heard stored, and only then say that it was received."""
+        try:
+            while self._heard:
+                count = min(len(self._heard), HEARD_TOGETHER_MAX)
+                heard = [self._heard.popleft() for _ in range(count)]
+                statuses: Sequence[Status]
+                try:
+                    statuses = await self._store(heard)
+                except Exception as fault:  # noqa: BLE001 -- the SMSC keeps them, and says them again
+                    log.warning("receipts were not stored", count=count, error=type(fault).__name__)
+                    statuses = [Status.RX_T_APPN] * count
+                for one, status in zip(heard, statuses, strict=True):
+                    self._respond(one, status)
+        finally:
+            self._telling = None
+
+    def _respond(self, heard: Heard, status: Status) -> None:
+        """deliver_sm_resp (§4.6.2) and data_sm_resp (§4.7.2): an empty message_id."""
+        self._send(pdu(heard.command | codec.RESPONSE, status, heard.sequence, b"\0"))
+
+    def _pulse(self) -> None:
+        """enquire_link (§4.11) after a silence, sooner when answers are due; and the end, when none comes."""
+        now = self._loop.time()
+        silence = now - self._heard_at
+        if self._enquired_at is not None and now - self._enquired_at >= self._enquiry_seconds:
+            self.abort("enquire_link was not answered")
+            return
+        is_due = silence >= self._enquire_seconds or (bool(self._outstanding) and silence >= self._silence_seconds)
+        if self._enquired_at is None and is_due:
+            self._enquired_at = now
+            self._send(pdu(codec.ENQUIRE_LINK, 0, self._next_sequence()))
+        self._pulse_timer = self._loop.call_later(PULSE_SECONDS, self._pulse)

@@ -1,0 +1,180 @@
+"""What waits to be written: one line for all connections of an account, so that none of it depends on one of them.
+
+Whoever waits here was certainly never sent: when it gives up, it is refused as busy, and nothing was doubled.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+from notifications.channels.provider import Accepted, Refused
+
+WAITING_MAX: Final = 20_000
+PAUSE_SECONDS: Final = 0.1
+PAUSE_MAX_SECONDS: Final = 5.0
+"""How long nothing is sent after the carrier said that it is too much: doubled each time it says so again."""
+BURST_SECONDS: Final = 0.1
+"""How much of a second's throughput may leave at once."""
+NEVER_SENT: Final = Refused("busy", "never sent: the carrier took no more in time")
+
+
+class AnswerLate(Exception):
+    """It was sent, and no answer came in time."""
+
+
+class PartlySent(Exception):
+    """Some parts of a text were taken and others were not: what arrives is not what was written."""
+
+
+Answer = Accepted | Refused | Exception
+
+
+class Handover:
+    """What somebody handed over together, and waits for together."""
+
+    __slots__ = ("answers", "done", "left", "submissions")
+
+    def __init__(self, count: int, done: "asyncio.Future[None]") -> None:
+        self.answers: list[Answer | None] = [None] * count
+        self.left = count
+        self.done = done
+        self.submissions: list[Submission] = []
+
+    def end(self, place: int, answer: Answer) -> None:
+        self.answers[place] = answer
+        self.left -= 1
+        if not self.left and not self.done.done():
+            self.done.set_result(None)
+
+    def give_up_unwritten(self) -> None:
+        """Whoever still waits to be written is refused."""
+        for submission in self.submissions:
+            if not submission.is_written:
+                submission.end(NEVER_SENT)
+
+    def give_up(self) -> None:
+        """Whoever still waits for an answer ends without."""
+        for submission in self.submissions:
+            if not submission.is_over:
+                submission.end(AnswerLate() if submission.is_written else NEVER_SENT)
+
+    def abandon(self) -> None:
+        """Nobody waits any longer: what is not written will not be."""
+        for submission in self.submissions:
+            submission.is_over = True
+
+
+class Submission:
+    """One text on its way: its parts, and what the carrier calls those it took."""
+
+    __slots__ = ("_handover", "_refs", "_unanswered", "is_over", "is_written", "parts", "place", "reference")
+
+    def __init__(self, handover: Handover, place: int, reference: str, parts: tuple[bytes, ...]) -> None:
+        self._handover = handover
+        self.place = place
+        self.reference = reference
+        self.parts = parts
+        self.is_written = False
+        self.is_over = False
+        self._unanswered = len(parts)
+        self._refs: list[str] = [""] * len(parts) if len(parts) > 1 else []
+
+    def accept(self, part: int, ref: str) -> None:
+        """The carrier took a part; when it took all, the text is accepted."""
+        self._unanswered -= 1
+        if len(self.parts) == 1:
+            self.end(Accepted((ref,) if ref else ()))
+            return
+        self._refs[part] = ref
+        if not self._unanswered:
+            self.end(Accepted(tuple(ref for ref in self._refs if ref)))
+
+    def end(self, answer: Answer) -> None:
+        """What came of it, for whoever waits; only the first end counts."""
+        if not self.is_over:
+            self.is_over = True
+            self._handover.end(self.place, answer)
+
+
+class Line:
+    """First come, first served, urgent ones before the others; and never faster than the carrier takes."""
+
+    def __init__(self, per_second: int | None) -> None:
+        self._urgent: deque[Submission] = deque()
+        self._ordinary: deque[Submission] = deque()
+        self._per_second = per_second
+        self._burst = max(1.0, (per_second or 0) * BURST_SECONDS)
+        self._allowance, self._allowed_at = self._burst, 0.0
+        self._pause_seconds, self._paused_until = 0.0, 0.0
+
+    def __len__(self) -> int:
+        return len(self._urgent) + len(self._ordinary)
+
+    @property
+    def has_urgent(self) -> bool:
+        return bool(self._urgent)
+
+    def add(self, submissions: Sequence[Submission], *, is_urgent: bool) -> None:
+        """Let them wait. Those for whom there is no room are refused."""
+        room = max(0, WAITING_MAX - len(self))
+        (self._urgent if is_urgent else self._ordinary).extend(submissions[:room])
+        for submission in submissions[room:]:
+            submission.end(NEVER_SENT)
+
+    def forget_ended(self) -> None:
+        """Drop those that gave up."""
+        self._urgent = deque(one for one in self._urgent if not one.is_over)
+        self._ordinary = deque(one for one in self._ordinary if not one.is_over)
+
+    def take(self, room: int, reserved: int, now: float) -> list[Submission]:
+        """Up to `room` of those who wait, as far as the carrier lets us; the last `reserved` are for urgent ones."""
+        allowed = self._allowed(now)
+        taken: list[Submission] = []
+        _move(self._urgent, taken, min(room, allowed))
+        _move(self._ordinary, taken, min(room - reserved, allowed))
+        self.spend(len(taken))
+        return taken
+
+    def spend(self, parts: int) -> None:
+        """So many parts were written."""
+        if self._per_second is not None:
+            self._allowance -= parts
+
+    def _allowed(self, now: float) -> int:
+        """How many parts may be written now."""
+        if now < self._paused_until:
+            return 0
+        if self._per_second is None:
+            return WAITING_MAX
+        earned = (now - self._allowed_at) * self._per_second
+        self._allowance, self._allowed_at = min(self._burst, self._allowance + earned), now
+        return max(0, int(self._allowance))
+
+    def seconds_until_allowed(self, now: float) -> float:
+        """How long until something may be written; 0 when it is not the carrier's pace that is in the way."""
+        if now < self._paused_until:
+            return self._paused_until - now
+        if self._per_second is None or self._allowed(now):
+            return 0.0
+        return (1 - self._allowance) / self._per_second
+
+    def hold(self, now: float) -> None:
+        """The carrier said that it is too much: nothing leaves for a moment, a longer one each time."""
+        if now >= self._paused_until:  # what was written before the pause may be answered within it
+            self._pause_seconds = min(max(PAUSE_SECONDS, self._pause_seconds * 2), PAUSE_MAX_SECONDS)
+            self._paused_until = now + self._pause_seconds
+
+    def ease(self, now: float) -> None:
+        """The carrier took something again."""
+        if self._pause_seconds and now >= self._paused_until:
+            self._pause_seconds = 0.0
+
+
+def _move(waiting: deque[Submission], taken: list[Submission], most: int) -> None:
+    """Move those who still wait to `taken`, until it holds `most`."""
+    while waiting and len(taken) < most:
+        submission = waiting.popleft()
+        if not submission.is_over:
+            submission.is_written = True
+            taken.append(submission)

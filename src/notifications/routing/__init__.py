@@ -1,0 +1,1 @@
+"""Who carries a message, and what is asked before anything goes out."""

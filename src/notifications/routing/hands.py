@@ -1,0 +1,57 @@
+"""How many parcels a provider is given at once: as many as it is quick with. Pure.
+
+Too few leave it idle, too many wait with it instead of with us, where codes could go before them. So the number grows
+while whole batches come back quickly and every hand is used, and shrinks when they come back late, or not taken.
+"""
+
+from typing import Final
+
+from notifications.channels.provider import AT_ONCE_MAX
+
+AT_FIRST: Final = AT_ONCE_MAX
+AT_LEAST: Final = 32
+MANY_AT_ONCE_MAX: Final = 4_000
+"""Of a provider that takes many at once and does not say how many."""
+QUICK_SECONDS: Final = 0.5
+LATE_SECONDS: Final = 2.0
+ORDINARY_SHARE: Final = 0.75
+"""What part of the hands ordinary lanes may fill; the rest is for codes and changes."""
+
+
+class Hands:
+    """The hands of one provider."""
+
+    __slots__ = ("_at_least", "_ceiling", "_most", "_taken")
+
+    def __init__(self, ceiling: int) -> None:
+        assert ceiling >= 1
+        self._ceiling = ceiling
+        self._at_least = min(AT_LEAST, ceiling)
+        self._most = min(AT_FIRST, ceiling)
+        self._taken = 0
+
+    @property
+    def most(self) -> int:
+        return self._most
+
+    def most_for(self, *, is_urgent: bool) -> int:
+        """How many a lane may fill at most."""
+        return self._most if is_urgent else max(1, int(self._most * ORDINARY_SHARE))
+
+    def free(self, *, is_urgent: bool) -> int:
+        """How many are left for a lane."""
+        return self.most_for(is_urgent=is_urgent) - self._taken
+
+    def take(self) -> None:
+        self._taken += 1
+
+    def give_back(self, count: int) -> None:
+        self._taken -= count
+        assert self._taken >= 0, "every hand is given back once"
+
+    def learn(self, count: int, seconds: float, *, was_busy: bool) -> None:
+        """A batch of `count`, given back a moment ago, took so long; `was_busy`: it was not all taken."""
+        if was_busy or seconds > LATE_SECONDS:
+            self._most = max(self._at_least, self._most * 3 // 4)
+        elif seconds <= QUICK_SECONDS and self._taken + count >= self.most_for(is_urgent=False):
+            self._most = min(self._ceiling, self._most + count)

@@ -1,0 +1,1 @@
+"""Texts that departments write: versions, their approval, what they look like, and how they are found."""

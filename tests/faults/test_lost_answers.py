@@ -1,0 +1,159 @@
+"""Cut off between a submission and its answer: the receipt still finds the message it speaks of."""
+
+from datetime import timedelta
+
+import pytest
+
+from notifications import templates
+from notifications.channels.provider import Accepted, RawReceipt, Sms, user_reference
+from notifications.finding import FOUND_AFTER
+from notifications.model import UNKNOWN_PAUSE, Lane, Reading
+from notifications.outbox import ToPhone
+from notifications.segmenting import segments
+from tests.builders_notifications import (
+    LEASES_ARE_OVER,
+    PHONE,
+    Carrier,
+    Ends,
+    Killed,
+    a_promise,
+    notifications_over,
+    outcomes,
+    owe,
+    stages,
+)
+from tests.builders_sending import BULK_TEXT, OneText
+
+LONG = "很长的通知。" * 30
+
+
+@pytest.fixture
+def cut() -> Carrier:
+    """A carrier whose answers never come."""
+    return Carrier("cut", lambda _: ConnectionResetError())
+
+
+@pytest.fixture
+def notifications(db, clock, keys, cut):
+    made = notifications_over(db, clock, keys, cut)
+    made.wordings.texts = OneText()
+    return made
+
+
+def repeating(sms: Sms, *, part: int = 0, phone: str | None = None, ref: str = "never-told") -> RawReceipt:
+    """A receipt under a reference we were never told, that repeats 16 bits of ours."""
+    bits = user_reference(sms.reference, part)
+    return RawReceipt(f"{ref}-{part}", Reading.DELIVERED, b"", user_reference=bits, phone=phone or sms.phone)
+
+
+async def find(notifications, clock) -> int:
+    clock.advance(FOUND_AFTER)
+    found = await notifications.finding.find_stale()
+    await notifications.receiving.join_arrived()
+    return found
+
+
+async def test_a_receipt_that_repeats_sixteen_bits_of_ours_ends_what_was_unknown(notifications, db, clock, cut) -> None:
+    ends = Ends()
+    notifications.endings.listeners.append(ends)
+    await owe(notifications, *(a_promise(key=str(n), due_at=clock.now()) for n in range(20)))
+    await notifications.settle()
+    assert await stages(db) == {"sms unknown": 20}
+    ours = [repeating(sms, ref=f"ref-{n}") for n, sms in enumerate(cut.carried[:15])]
+    await notifications.receiving.take("cut", ours + ours)
+    assert await notifications.finding.find_stale() == 0, "the answer may be here in a moment"
+    assert await find(notifications, clock) == 15
+    assert await stages(db) == {"sms delivered": 15, "sms unknown": 5}
+    assert sorted(await outcomes(db)) == [("cut", "accepted")] * 15 + [("cut", "unknown")] * 5
+    assert ends.said[20:] == [("sms", "delivered", None)] * 15
+    assert await find(notifications, clock) == 0
+
+
+async def test_a_receipt_that_repeats_our_whole_reference_needs_no_number(notifications, db, clock, cut) -> None:
+    await owe(notifications, a_promise(due_at=clock.now()))
+    await notifications.settle()
+    [sms] = cut.carried
+    strange = [RawReceipt("x", Reading.DELIVERED, b"", reference=said) for said in ("", "no id", "\x00")]
+    told = RawReceipt("biz-1", Reading.DELIVERED, b"", reference=sms.reference)
+    await notifications.receiving.take("cut", [*strange, told])
+    assert await find(notifications, clock) == 1
+    assert await stages(db) == {"sms delivered": 1}
+
+
+async def test_every_part_of_a_long_text_is_found(notifications, db, clock, cut) -> None:
+    await owe(notifications, a_promise(BULK_TEXT, due_at=clock.now(), words=LONG))
+    await notifications.settle()
+    [sms] = cut.carried
+    await notifications.receiving.take("cut", [repeating(sms, part=0), repeating(sms, part=2)])
+    assert await find(notifications, clock) == 2
+    assert await stages(db) == {"sms unknown": 1}
+    await notifications.receiving.take("cut", [repeating(sms, part=1)])
+    assert await find(notifications, clock) == 1
+    assert await stages(db) == {"sms delivered": 1}
+    assert await outcomes(db) == [("cut", "accepted")]
+
+
+async def test_answers_that_come_too_late_name_the_parts_of_a_long_text(notifications, db, clock, cut) -> None:
+    """As the SMPP driver tells them: our whole reference, and the bits of each part."""
+    await owe(notifications, a_promise(BULK_TEXT, due_at=clock.now(), words=LONG))
+    await notifications.settle()
+    [sms] = cut.carried
+    assert await db.fetchval("SELECT parts FROM notifications.attempt") == segments(sms.text) == 3
+    late = [
+        RawReceipt(
+            f"part-{part}", Reading.UNDERWAY, b"answered late",
+            reference=sms.reference, user_reference=user_reference(sms.reference, part),
+        )
+        for part in range(3)
+    ]  # fmt: skip
+    await notifications.receiving.take("cut", late)
+    assert await find(notifications, clock) == 3
+    for part, stage in ((0, "unknown"), (2, "unknown"), (1, "delivered")):
+        await notifications.receiving.take("cut", [RawReceipt(f"part-{part}", Reading.DELIVERED, b"")])
+        await notifications.receiving.join_arrived()
+        assert await stages(db) == {f"sms {stage}": 1}
+    assert await outcomes(db) == [("cut", "accepted")]
+
+
+async def test_a_receipt_of_another_number_or_of_another_provider_is_of_nothing_of_ours(
+    notifications, db, clock, cut
+) -> None:
+    await owe(notifications, a_promise(due_at=clock.now()))
+    await notifications.settle()
+    [sms] = cut.carried
+    await notifications.receiving.take("cut", [repeating(sms, phone="+8613900139000"), repeating(sms, part=7)])
+    await notifications.receiving.take("another", [repeating(sms)])
+    assert await find(notifications, clock) == 0
+    assert await stages(db) == {"sms unknown": 1}
+
+
+async def test_what_a_killed_worker_had_submitted_is_found_when_its_lease_is_over(db, clock, keys) -> None:
+    submitted: list[Sms] = []
+
+    def die(sms: Sms) -> Killed:
+        submitted.append(sms)
+        return Killed()
+
+    dying = notifications_over(db, clock, keys, Carrier("cut", die))
+    await owe(dying, a_promise(due_at=clock.now(), to=ToPhone(PHONE)))
+    with pytest.raises(Killed):
+        await dying.delivering.send_everything_due()
+    heir = notifications_over(db, clock, keys, Carrier("cut"))
+    await heir.receiving.take("cut", [repeating(submitted[0])])
+    assert await find(heir, clock) == 0
+    clock.advance(LEASES_ARE_OVER)
+    await heir.settle()
+    assert await find(heir, clock) == 1
+    assert await stages(db) == {"sms delivered": 1}
+
+
+async def test_a_code_that_arrived_after_all_does_not_go_out_once_more(db, clock, keys) -> None:
+    first, second = Carrier("cut", lambda _: ConnectionResetError()), Carrier("b", lambda _: Accepted(("r",)))
+    notifications = notifications_over(db, clock, keys, first, second)
+    await owe(notifications, a_promise(templates.SIGN_IN_CODE, due_at=clock.now()))
+    await notifications.settle()
+    await notifications.receiving.take("cut", [repeating(first.carried[0])])
+    assert await find(notifications, clock) == 1
+    clock.advance(UNKNOWN_PAUSE[Lane.OTP] + timedelta(seconds=1))
+    await notifications.settle()
+    assert (second.carried, await stages(db)) == ([], {"sms delivered": 1})

@@ -1,0 +1,183 @@
+"""One provider that is slow, full or refuses holds up nobody but itself; a code goes before a pile of bulk."""
+
+import asyncio
+import contextlib
+import time
+
+from kernel.clock import StoppedClock, SystemClock
+from kernel.db import Database
+from notifications import templates
+from notifications.carrying.deciding import HELD
+from notifications.channels.provider import Accepted, Refused
+from notifications.model import Lane
+from notifications.outbox import GOOD_FOR, ToEmail, ToPhone
+from notifications.routing.health import REST, UNWELL_AT
+from tests.builders_notifications import (
+    Carrier,
+    Ends,
+    SlowCarrier,
+    a_promise,
+    at_any_hour,
+    notifications_over,
+    owe,
+    stages,
+)
+from tests.builders_sending import BULK_TEXT, OneText
+
+BULK_WAITING = 20_000
+BULK_A_SECOND = 3_000
+CODES = 60
+CODE_SECONDS_MAX = 0.25
+"""The 99th percentile from the commit that owes a code to its provider, in the issue's words."""
+ON_TWO_BUSY_CORES = 4
+"""This test shares its machine with others; the promise itself is measured by `bench send`."""
+
+
+LOOKED_EVERY_SECONDS = 0.02
+
+
+@contextlib.asynccontextmanager
+async def carrying(notifications, *lanes: Lane):
+    """A worker at work for the block."""
+    delivering = notifications.delivering
+    beats = [delivering.keep_looking(), *(delivering.keep_carrying(lane) for lane in lanes or Lane)]
+    tasks = [asyncio.ensure_future(beat) for beat in beats]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await delivering.finish(within_seconds=5)
+
+
+async def until(is_so, clock: StoppedClock | None = None) -> None:
+    """Wait until it is so; a clock given goes on meanwhile, since who found no hand free asks again by it."""
+    async with asyncio.timeout(20):
+        while not is_so():
+            await asyncio.sleep(LOOKED_EVERY_SECONDS)
+            if clock is not None:
+                clock.advance(HELD / 5)
+
+
+async def test_a_provider_that_does_not_answer_does_not_hold_up_another(db, clock, keys) -> None:
+    stuck, quick = SlowCarrier("stuck"), Carrier("quick", channel="email", receipts_come=False)
+    stuck.at_once_max = 40
+    notifications = notifications_over(db, clock, keys, stuck, quick)
+    owed = []
+    for n in range(400):
+        owed += [
+            a_promise(to=ToPhone(f"+86138{n:08d}"), due_at=clock.now()),
+            a_promise(to=ToEmail(f"{n}@example.org"), due_at=clock.now()),
+        ]
+    async with db.transaction() as conn:
+        await notifications.outbox.owe_many(conn, owed, now=clock.now())
+    async with carrying(notifications):
+        await until(lambda: len(quick.carried) == 400)
+        assert len(stuck.carried) <= 40
+        stuck.let_go.set()
+        await until(lambda: len(stuck.carried) == 400, clock)
+    assert await stages(db) == {"email delivered": 400, "sms accepted": 400}
+
+
+async def test_a_slow_provider_of_sms_leaves_its_traffic_to_the_other(db, clock, keys) -> None:
+    stuck, quick = SlowCarrier("stuck"), Carrier("quick")
+    stuck.at_once_max = 20
+    notifications = notifications_over(db, clock, keys, stuck, quick, weights={"stuck": 1, "quick": 1})
+    owed = [a_promise(to=ToPhone(f"+86138{n:08d}"), due_at=clock.now()) for n in range(600)]
+    async with db.transaction() as conn:
+        await notifications.outbox.owe_many(conn, owed, now=clock.now())
+    async with carrying(notifications):
+        await until(lambda: len(quick.carried) + len(stuck.carried) == 600)
+        assert len(stuck.carried) <= 20
+        stuck.let_go.set()
+    assert await stages(db) == {"sms accepted": 600}
+
+
+async def test_one_refusal_moves_one_message_and_fifty_move_the_traffic_until_it_drifts_back(db, clock, keys) -> None:
+    is_broken = True
+    first = Carrier("first", lambda one: Refused("provider", "500") if is_broken else Accepted((one.reference,)))
+    second = Carrier("second")
+    notifications = notifications_over(db, clock, keys, first, second)
+
+    async def send(count: int, label: str) -> tuple[int, int]:
+        before = len(first.carried), len(second.carried)
+        await owe(notifications, *(a_promise(key=f"{label}-{n}", due_at=clock.now()) for n in range(count)))
+        await notifications.settle()
+        return len(first.carried) - before[0], len(second.carried) - before[1]
+
+    assert await send(UNWELL_AT, "a") == (UNWELL_AT, UNWELL_AT), "each went on at once"
+    assert await send(20, "b") == (0, 20)
+    clock.advance(REST)
+    is_broken = False
+    [road] = [one for one in notifications.carriers.standings(clock.now()) if one.provider == "first"]
+    assert road.share == 0.01
+    while not all(one.share == 1 for one in notifications.carriers.standings(clock.now())):
+        await send(50, f"c{len(second.carried)}")
+    assert await send(10, "d") == (10, 0)
+    assert (await stages(db)).keys() == {"sms accepted"}
+
+
+async def test_a_code_whose_time_ran_out_while_it_waited_for_a_hand_is_not_handed_over(db, clock, keys) -> None:
+    """The intent is committed, and then nothing happens for six minutes: a machine that was asleep."""
+    carrier = Carrier()
+    notifications = notifications_over(db, clock, keys, carrier)
+    ends = Ends()
+    notifications.endings.listeners.append(ends)
+    [code] = await owe(notifications, a_promise(templates.SIGN_IN_CODE, due_at=clock.now()))
+    batch = await notifications.sending.claim(code.int & 63, Lane.OTP)
+    clock.advance(GOOD_FOR[Lane.OTP])
+    await notifications.sending.carry(batch)
+    assert carrier.carried == []
+    assert ends.said == [("sms", "expired", "too late")]
+    assert await db.fetchval("SELECT outcome FROM notifications.attempt") == "rejected"
+
+
+class Stopwatch(Carrier):
+    """Notes when each code comes, and takes bulk at the pace of a good carrier."""
+
+    def __init__(self) -> None:
+        super().__init__("watch")
+        self.came: dict[str, float] = {}
+        self._line = asyncio.Lock()
+        self.bulk = 0
+
+    async def send(self, sms):
+        self.came[sms.reference] = time.perf_counter()
+        return Accepted((sms.reference,))
+
+    async def send_many(self, parcels):
+        async with self._line:
+            await asyncio.sleep(len(parcels) / BULK_A_SECOND)
+        self.bulk += len(parcels)
+        return [Accepted((one.reference,)) for one in parcels]
+
+
+async def test_a_code_leaves_at_once_while_bulk_messages_wait(db, keys, database_url) -> None:
+    watch, clock = Stopwatch(), SystemClock()
+    pool = await Database.open(database_url, connections_max=16)
+    notifications = at_any_hour(pool, clock, keys, watch)
+    notifications.wordings.texts = OneText()
+    for start in range(0, BULK_WAITING, 2_000):
+        async with db.transaction() as conn:
+            owed = [
+                a_promise(BULK_TEXT, to=ToPhone(f"+86138{n:08d}"), due_at=clock.now(), words=f"第{n}号")
+                for n in range(start, start + 2_000)
+            ]
+            await notifications.outbox.owe_many(conn, owed, now=clock.now())
+    waits = []
+    async with carrying(notifications):
+        await until(lambda: watch.bulk > 0)
+        for _ in range(CODES):
+            [code] = await owe(notifications, a_promise(templates.SIGN_IN_CODE, due_at=clock.now()))
+            notifications.delivering.hint(f"otp {code.int & 63}")
+            owed_at, reference = time.perf_counter(), str(code)
+            await until(lambda reference=reference: reference in watch.came)
+            waits.append(watch.came[reference] - owed_at)
+            await asyncio.sleep(0.02)
+        has_bulk_left = watch.bulk < BULK_WAITING
+    await pool.close()
+    waits.sort()
+    assert has_bulk_left, "or nothing was shown"
+    assert waits[-1] < CODE_SECONDS_MAX * ON_TWO_BUSY_CORES
+    assert waits[CODES // 2] < CODE_SECONDS_MAX
