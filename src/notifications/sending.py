@@ -136,15 +136,13 @@ class Sending:
 
         No more is taken than somebody has hands for.
         """
-        limit = min(PACES[lane].batch_max, self._carriers.room(lane))
-        if limit <= 0:
-            return Batch(bucket, lane, 0, is_full=False, flights=[])
-        plan = Plan()
+        plan, claimed, limit = Plan(), 0, 0
         try:
             await self._way.stop(lane)
             async with self._turn(lane):
-                with self._way.passing(lane):
-                    claimed = await self._claim(bucket, lane, plan, limit)
+                with self._way.passing(lane), self._carriers.claiming(lane, PACES[lane].batch_max) as limit:
+                    if limit:
+                        claimed = await self._claim(bucket, lane, plan, limit)
         except OutcomeUnknown:
             # Perhaps the intents are committed; it is certain that none was acted on, so that is recorded.
             self._let_go(plan.flights)

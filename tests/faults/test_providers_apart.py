@@ -80,6 +80,19 @@ async def test_a_provider_that_does_not_answer_does_not_hold_up_another(db, cloc
     assert await stages(db) == {"email delivered": 400, "sms accepted": 400}
 
 
+async def test_a_provider_of_few_hands_is_never_short_of_work(db, clock, keys) -> None:
+    """The clock stands still: what once had to wait for a hand would wait for ever."""
+    few = Carrier("few")
+    few.at_once_max = 12
+    notifications = notifications_over(db, clock, keys, few)
+    owed = [a_promise(to=ToPhone(f"+86138{n:08d}"), due_at=clock.now()) for n in range(600)]
+    async with db.transaction() as conn:
+        await notifications.outbox.owe_many(conn, owed, now=clock.now())
+    async with carrying(notifications):
+        await until(lambda: len(few.carried) == 600)
+    assert await stages(db) == {"sms accepted": 600}
+
+
 async def test_a_slow_provider_of_sms_leaves_its_traffic_to_the_other(db, clock, keys) -> None:
     stuck, quick = SlowCarrier("stuck"), Carrier("quick")
     stuck.at_once_max = 20

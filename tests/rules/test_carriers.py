@@ -1,5 +1,6 @@
 """Who carries: by weight, by health on each network, by free hands; and how what failed comes back, by the clock."""
 
+import asyncio
 import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from phonenumbers import carrier as who_gave_out
 
 from notifications.model import Lane, Outcome
-from notifications.routing.carriers import FULL, Carriers, Full, Road
+from notifications.routing.carriers import FULL, GOOD_PART, Carriers, Full, Road
 from notifications.routing.hands import AT_FIRST, AT_LEAST, LATE_SECONDS, QUICK_SECONDS, Hands
 from notifications.routing.health import LOOKED_AT, REST, REST_MAX, STEPS, UNWELL_AT, Health
 from notifications.routing.prefixes import group_of
@@ -165,6 +166,29 @@ def test_who_has_no_hand_free_is_left_alone_and_codes_find_hands_that_bulk_may_n
     assert chosen(carriers, lane=Lane.OTP) == "a"
     carriers.let_go("a", taken)
     assert chosen(carriers, lane=Lane.BULK) == "a"
+
+
+def test_those_who_claim_at_once_never_count_on_the_same_hands() -> None:
+    carriers = carriers_of("a")
+    ordinary = AT_FIRST * 3 // 4
+    with carriers.claiming(Lane.BULK, ordinary - 5) as first, carriers.claiming(Lane.BULK, ordinary) as second:
+        assert (first, second) == (ordinary - 5, 5)
+        with carriers.claiming(Lane.RESULT, 1) as third, carriers.claiming(Lane.OTP, AT_FIRST) as codes:
+            assert (third, codes) == (0, AT_FIRST - ordinary)
+    assert carriers.room(Lane.BULK) == ordinary
+
+
+async def test_a_claim_waits_for_a_good_part_of_few_hands_and_not_for_the_last_of_them() -> None:
+    carriers = carriers_of("a")
+    while carriers.choose(SMS, Lane.BULK, {}, NOW) is not FULL:
+        pass
+    waiting = asyncio.ensure_future(carriers.wait_for_room(Lane.BULK, at_least=100))
+    for _ in range(AT_FIRST * 3 // 4 // GOOD_PART):
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        carriers.let_go("a")
+    async with asyncio.timeout(1):
+        await waiting
 
 
 def test_a_full_provider_leaves_its_traffic_to_another() -> None:

@@ -4,7 +4,8 @@ No provider holds up another: what one may have in hand at once is bounded, and 
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from random import random
 from typing import Final
@@ -19,6 +20,8 @@ from notifications.routing.health import Health
 
 GROUPS_MAX: Final = 1_000
 """Networks remembered of each provider: more than there are country codes."""
+GOOD_PART: Final = 4
+"""Where hands are few, a claim waits for a quarter of them: for all of them, it would wait for the slowest parcel."""
 
 log = get_logger(__name__)
 
@@ -99,6 +102,7 @@ class Carriers:
             self._by_channel.setdefault(carrier.provider.channel, []).append(carrier)
         self._chance = chance
         self._freed = asyncio.Event()
+        self._being_claimed = 0
 
     @property
     def providers(self) -> list[Provider]:
@@ -174,16 +178,31 @@ class Carriers:
         self._by_name[name].hands.learn(count, seconds, was_busy=was_busy)
 
     def room(self, lane: Lane) -> int:
-        """How many parcels of a lane could go out by the channel that has most room."""
-        return max(self.rooms(lane).values(), default=0)
+        """How many parcels of a lane could go out by the channel that has most room, beside all being claimed."""
+        return max(self.rooms(lane).values(), default=0) - self._being_claimed
+
+    @contextmanager
+    def claiming(self, lane: Lane, most: int) -> Iterator[int]:
+        """How many may be claimed in the block, at most `most`: nobody else who claims meanwhile counts on their hands.
+
+        Hands are taken when it is decided who carries what; until then two who claim at once would see the same ones,
+        and what found none would have to be written down, to wait.
+        """
+        count = max(0, min(most, self.room(lane)))
+        self._being_claimed += count
+        try:
+            yield count
+        finally:
+            self._being_claimed -= count
+            self._freed.set()
 
     def rooms(self, lane: Lane) -> dict[Channel, int]:
         """How many parcels of a lane could go out by each channel."""
         return {channel: sum(max(0, one.room(lane)) for one in ones) for channel, ones in self._by_channel.items()}
 
     async def wait_for_room(self, lane: Lane, at_least: int) -> None:
-        """Return when `at_least` parcels of a lane could go out."""
-        while self.room(lane) < min(at_least, self._most(lane)):
+        """Return when `at_least` parcels of a lane could go out, or a good part of all that ever could."""
+        while self.room(lane) < max(1, min(at_least, self._most(lane) // GOOD_PART)):
             self._freed.clear()
             await self._freed.wait()
 
@@ -200,6 +219,10 @@ class Carriers:
         if health.is_well != was_well:
             event = "a provider is well again" if health.is_well else "a provider fails too often"
             log.warning(event, provider=name, network=group)
+
+    def hands_of(self, name: str) -> Hands:
+        """The hands of a provider, to be looked at."""
+        return self._by_name[name].hands
 
     def standings(self, now: datetime) -> list[Standing]:
         """How every provider does, as this process has seen it."""
