@@ -11,7 +11,7 @@ import asyncpg
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from city import asking, checking_carriers, checking_published, environment, leftovers, locating
+from city import asking, checking_carriers, checking_published, checking_sending, environment, leftovers, locating
 from city.data_directory import FREE_BYTES_MIN, Address, DataDirectory, check_version
 from city.errors import CannotStart
 from city.finding import Finding
@@ -61,6 +61,7 @@ def _look(args: argparse.Namespace) -> Iterator[Finding]:
     yield from servers
     if all(server.is_fine for server in servers):
         yield from asyncio.run(checking_published.look(settings))
+        yield from asyncio.run(checking_sending.look(settings))
     yield from asyncio.run(checking_carriers.look(settings))
     if address is not None:
         yield from _processes(place.directory, address)

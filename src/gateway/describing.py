@@ -97,7 +97,8 @@ _TAG_OF = {
     "mandates": "Mandates", "guardianships": "Mandates", "offline-scans": "Verification", "bundle": "Verification",
     "findings": "Verification", "status-lists": "Trust", "ledger": "Trust", "trusted-cities": "Trust",
     "types": "Trust", "trust-list": "Trust", "trust-roots": "Trust", "jwt-vc-issuer": "Trust",
-    "signing-keys": "Oversight", "alerts": "Oversight", "health": "Health", "demo": "Demo",
+    "signing-keys": "Oversight", "alerts": "Oversight", "sending": "Oversight",
+    "health": "Health", "demo": "Demo",
 }  # fmt: skip
 """What people do at a path, by its first word after the audience. A new word is given its tag here."""
 _TAG_FOR_OPERATORS = {"kinds": "Catalogue", "scenarios": "Catalogue", "services": "Messages"}

@@ -1,8 +1,10 @@
 """Every part of the city in one process: opened in the order they stand on each other, closed in reverse."""
 
 from contextlib import AsyncExitStack
+from os import getpid
 from pathlib import Path
 from random import SystemRandom
+from socket import gethostname
 from typing import Any, Self
 from uuid import UUID
 
@@ -45,6 +47,7 @@ from notifications.reaching.unsubscribing import UnsubscribeLinks
 from notifications.replies.parts import Replies
 from notifications.retention.parts import Retention
 from notifications.services.parts import Services
+from notifications.standing.parts import SendingStanding
 from notifications.statistics.parts import Statistics
 from notifications.texts.of_the_city import with_provider_ids
 from wallet.noticing.parts import Noticing
@@ -73,6 +76,7 @@ PART_NAMES = (
     "departments",
     "miniapp",
     "statistics",
+    "standing",
     "retention",
     "carrier_callbacks",
     "reaching",
@@ -158,6 +162,11 @@ class CityParts:
             limits_in=self.redis,
             subscribe_texts=demo_texts(settings) if settings.carriers is None else self.carriers.subscribe_texts,
             stand_ins=[] if self._demo_platform is None else [self._demo_platform],
+        )  # fmt: skip
+        self.standing = SendingStanding(
+            db, self.redis, clock, self.notifications.carriers,
+            worker=f"{gethostname()}:{getpid()}",
+            are_stand_ins=not self.carriers.providers,
         )  # fmt: skip
         self.notifications.wordings.of_the_city = with_provider_ids(self.carriers.provider_ids)
         self.callbacks = Callbacks(db, clock, keys, Reach(has_loopback=settings.demo))

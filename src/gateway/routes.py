@@ -22,6 +22,7 @@ import notifications.http
 import notifications.replies.http
 import notifications.retention.http
 import notifications.services.http
+import notifications.standing.http
 import notifications.statistics.http
 import notifications.texts.http
 import wallet.http
@@ -45,6 +46,7 @@ _EVERYWHERE: tuple[Handlers, ...] = (
     notifications.callbacks.http.HANDLERS,
     notifications.cases.http.HANDLERS,
     notifications.replies.http.HANDLERS,
+    notifications.standing.http.HANDLERS,
     notifications.statistics.http.HANDLERS,
     notifications.retention.http.HANDLERS,
     notifications.channels.clouds.http.HANDLERS,

@@ -31,6 +31,7 @@ from notifications.cases.forgetting import FORGOTTEN_EVERY as CASES_FORGOTTEN_EV
 from notifications.model import Lane
 from notifications.outbox import HINT_CHANNEL
 from notifications.retention.forgetting import FORGOTTEN_EVERY as MESSAGES_FORGOTTEN_EVERY
+from notifications.standing.telling import TOLD_EVERY
 from notifications.statistics.counting import COUNTED_EVERY
 from wallet.ledger.adopting.old_uses import adopt_old_uses
 from wallet.loading.forgetting import FORGOTTEN_EVERY as LOADS_FORGOTTEN_EVERY
@@ -114,6 +115,7 @@ def beats(parts: CityParts) -> list[Beat]:
         Beat("keep catalogues fresh", parts.snapshots.keep_fresh),
         Beat("renew signing keys", parts.signing_keys.ensure, timedelta(hours=1)),
         Beat("tell that the worker lives", partial(_tell_alive, parts), HEARTBEAT_EVERY),
+        Beat("tell how sending does", parts.standing.telling.tell, TOLD_EVERY),
     ]
 
 

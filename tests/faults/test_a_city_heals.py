@@ -99,7 +99,7 @@ def test_check_finds_every_part_in_order(city: RunningCity) -> None:
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCES)}
     answer = subprocess.run(words, capture_output=True, text=True, env=environ, check=False)
     assert answer.returncode == 0, answer.stdout
-    assert all(part in answer.stdout for part in ("PostgreSQL", "Redis", "web", "worker", "stand-in"))
+    assert all(part in answer.stdout for part in ("PostgreSQL", "Redis", "web", "worker", "stand-in", "sending"))
 
 
 def test_killed_and_started_again_it_comes_up_and_asked_to_stop_it_leaves_nothing(

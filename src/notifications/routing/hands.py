@@ -34,6 +34,11 @@ class Hands:
     def most(self) -> int:
         return self._most
 
+    @property
+    def taken(self) -> int:
+        """How many are in use."""
+        return self._taken
+
     def most_for(self, *, is_urgent: bool) -> int:
         """How many a lane may fill at most."""
         return self._most if is_urgent else max(1, int(self._most * ORDINARY_SHARE))
