@@ -206,6 +206,7 @@ class CityParts:
             db, clock, keys, self.people, self.services.texts, self.services.teams, daily, notifications.endings
         )
         self.batches.when_finished(TellingFinished(self.callbacks.noting))
+        self.batches.feeding.hours = self.notifications.rules
 
     @classmethod
     async def open(cls, settings: Settings, *, process: str, clock: Clock | None = None) -> Self:

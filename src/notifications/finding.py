@@ -6,7 +6,7 @@ which of the attempts without answer they mean; then it is known after all, and 
 """
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -24,7 +24,7 @@ from notifications.channels import queries
 from notifications.channels.provider import PARTS_MAX, user_reference, with_part
 from notifications.composing import SealedContacts, opened
 from notifications.contacts import Contacts
-from notifications.model import RECEIPT_PATIENCE, Outcome
+from notifications.model import RECEIPT_PATIENCE, TRIES_MAX, Outcome
 from notifications.outbox import bucket_in
 from notifications.seals import Seals
 from notifications.wordings import Wordings
@@ -33,7 +33,8 @@ FOUND_AFTER: Final = timedelta(seconds=5)
 """A receipt that is younger may only be quicker than the answer, or than our record of it."""
 FOUND_WITHIN: Final = RECEIPT_PATIENCE
 LOOKED_AT_MAX: Final = 500
-"""Attempts without answer, and receipts without attempt, looked at together in one bucket."""
+"""Receipts without attempt looked at together in one bucket, and attempts without answer that 16 bits may mean."""
+_FIRST: Final = UUID(int=0)
 
 log = get_logger(__name__)
 
@@ -68,19 +69,19 @@ class Finding:
         self._contacts = contacts
         self._wordings = wordings
         self._arrived = arrived
+        self._reached: dict[int, tuple[datetime, UUID]] = {}
+        """The last receipt looked at in a bucket that holds more than are looked at together."""
 
     async def find_stale(self) -> int:
-        """File what receipts say of attempts whose answer was lost; how many receipts that was."""
+        """File what receipts say of attempts whose answer was lost; how many receipts that was.
+
+        Receipts that mean nothing of ours hold nobody up: a bucket that is full of them is looked through in turn.
+        """
         now = self._clock.now()
+        since = now - FOUND_WITHIN
         async with self._db.connection() as conn:
-            receipts = await queries.select_unmatched(
-                conn, range(BUCKETS), since=now - FOUND_WITHIN, until=now - FOUND_AFTER, limit=LOOKED_AT_MAX
-            )
-            if not receipts:
-                return 0
-            attempts = await queries.select_unanswered(
-                conn, range(BUCKETS), since=now - FOUND_WITHIN, limit=LOOKED_AT_MAX
-            )
+            receipts = await self._unmatched(conn, since, now - FOUND_AFTER)
+            attempts = await self._attempts(conn, receipts, since)
             meant = await self._meant(conn, attempts, receipts) if attempts else []
         for receipt, one in meant:
             await self._file(receipt, one, now)
@@ -88,6 +89,33 @@ class Finding:
             log.info("receipts named attempts whose answer was lost", count=len(meant))
             self._arrived.set()
         return len(meant)
+
+    async def _unmatched(self, conn: Connection, since: datetime, until: datetime) -> list[queries.Unmatched]:
+        """Receipts under references we were never told, each thing said once."""
+        first = (since, _FIRST)
+        after = [(bucket, *max(first, self._reached.get(bucket, first))) for bucket in range(BUCKETS)]
+        found = await queries.select_unmatched(conn, after, until=until, limit=LOOKED_AT_MAX)
+        looked_at = Counter(one.bucket for one in found)
+        self._reached = {
+            one.bucket: (one.received_at, one.receipt_id) for one in found if looked_at[one.bucket] == LOOKED_AT_MAX
+        }
+        return list({(one.bucket, one.provider, one.provider_ref, *_said(one)): one for one in found}.values())
+
+    async def _attempts(
+        self, conn: Connection, receipts: Sequence[queries.Unmatched], since: datetime
+    ) -> list[queries.Unanswered]:
+        """Attempts that these may mean: of the messages they name, and the newest where they repeat 16 bits alone."""
+        named: dict[int, list[MessageId]] = defaultdict(list)
+        for message_id in {one.message_id for one in receipts if one.message_id is not None}:
+            named[bucket_in(message_id)].append(message_id)
+        found: list[queries.Unanswered] = []
+        if named:
+            most = max(map(len, named.values())) * TRIES_MAX
+            found += await queries.select_unanswered(conn, named, since=since, limit=most)
+        if any(one.message_id is None for one in receipts):
+            newest = dict.fromkeys(range(BUCKETS))
+            found += await queries.select_unanswered(conn, newest, since=since, limit=LOOKED_AT_MAX)
+        return list({(one.message.message_id, one.channel, one.fence): one for one in found}.values())
 
     async def _meant(
         self, conn: Connection, attempts: Sequence[queries.Unanswered], receipts: Sequence[queries.Unmatched]
@@ -156,3 +184,7 @@ def _named(attempt: queries.Unanswered, bits: int | None) -> list[_Meant]:
         return [_Meant(attempt)]
     ours = user_reference(str(attempt.message.message_id))
     return [_Meant(attempt, part, attempt.parts) for part in range(attempt.parts) if with_part(bits, part) == ours]
+
+
+def _said(receipt: queries.Unmatched) -> tuple[MessageId | None, int | None, bytes | None]:
+    return receipt.message_id, receipt.user_reference, receipt.number_digest

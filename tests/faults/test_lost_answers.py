@@ -1,12 +1,14 @@
 """Cut off between a submission and its answer: the receipt still finds the message it speaks of."""
 
 from datetime import timedelta
+from itertools import count, islice
 
 import pytest
 
+from kernel.ids import bucket_of
 from notifications import templates
 from notifications.channels.provider import Accepted, RawReceipt, Sms, user_reference
-from notifications.finding import FOUND_AFTER
+from notifications.finding import FOUND_AFTER, LOOKED_AT_MAX
 from notifications.model import UNKNOWN_PAUSE, Lane, Reading
 from notifications.outbox import ToPhone
 from notifications.segmenting import segments
@@ -125,6 +127,47 @@ async def test_a_receipt_of_another_number_or_of_another_provider_is_of_nothing_
     await notifications.receiving.take("another", [repeating(sms)])
     assert await find(notifications, clock) == 0
     assert await stages(db) == {"sms unknown": 1}
+
+
+async def test_receipts_that_mean_nothing_of_ours_hold_nobody_up_however_many_they_are(
+    notifications, db, clock, cut
+) -> None:
+    await owe(notifications, a_promise(due_at=clock.now()))
+    await notifications.settle()
+    [sms] = cut.carried
+    ours = repeating(sms)
+    bucket = bucket_of("cut", ours.provider_ref)
+    strange = (f"strange-{n}" for n in count())
+    beside = islice((ref for ref in strange if bucket_of("cut", ref) == bucket), LOOKED_AT_MAX + 1)
+    strangers = [
+        RawReceipt(ref, Reading.DELIVERED, b"", user_reference=n % 2**16, phone="+8613900139000")
+        for n, ref in enumerate(beside)
+    ]
+    await notifications.receiving.take("cut", strangers)
+    clock.advance(timedelta(seconds=1))
+    await notifications.receiving.take("cut", [ours])
+    assert await find(notifications, clock) == 0
+    assert await find(notifications, clock) == 1
+    assert await stages(db) == {"sms delivered": 1}
+
+
+async def test_an_answer_that_comes_too_late_is_found_however_many_others_are_unknown(
+    notifications, db, clock, cut
+) -> None:
+    keys_of_one_bucket = (str(n) for n in count() if bucket_of("tests", str(n)) == 0)
+    first, *others = islice(keys_of_one_bucket, LOOKED_AT_MAX + 1)
+    await owe(notifications, a_promise(key=first, due_at=clock.now()))
+    await notifications.settle()
+    [sms] = cut.carried
+    clock.advance(timedelta(seconds=1))
+    await owe(notifications, *(a_promise(key=key, due_at=clock.now()) for key in others))
+    await notifications.settle()
+    assert await stages(db) == {"sms unknown": LOOKED_AT_MAX + 1}
+    bits = user_reference(sms.reference)
+    late = RawReceipt("late", Reading.UNDERWAY, b"", reference=sms.reference, user_reference=bits)
+    await notifications.receiving.take("cut", [late, RawReceipt("late", Reading.DELIVERED, b"")])
+    assert await find(notifications, clock) == 1
+    assert await stages(db) == {"sms unknown": LOOKED_AT_MAX, "sms delivered": 1}
 
 
 async def test_what_a_killed_worker_had_submitted_is_found_when_its_lease_is_over(db, clock, keys) -> None:

@@ -20,7 +20,7 @@ from notifications.model import MessageStage
 from notifications.services.model import Allowance
 from notifications.services.rehearsing import Rehearsing
 from tests.builders_batches import ACTOR, DEPARTMENT, Department, a_department, a_row, ndjson
-from tests.builders_notifications import Killed
+from tests.builders_notifications import Carrier, Killed, notifications_over
 
 
 class Heard:
@@ -151,15 +151,16 @@ async def test_a_cancelled_batch_takes_back_what_waits_and_forgets_its_rows(
     await leave(department, 40)
     batch = await department.act(batch_id, Act.CANCEL)
     assert (await leave(department), await department.feed(), batch.state) == (0, 0, BatchState.CANCELLED)
-    assert heard.batches == [(batch_id, BatchState.CANCELLED)]
+    assert heard.batches == [], "not all of it is taken back yet"
     assert len(heard.rows) == 60
     assert {(row.stage, row.caller, row.channel) for row in heard.rows} == {(MessageStage.WITHDRAWN, ACTOR, None)}
     await department.batches.steering.settle_due()
+    assert heard.batches == [(batch_id, BatchState.CANCELLED)]
     assert await department.rows() == 0
     progress = await department.batches.watching.read(DEPARTMENT, batch_id)
-    assert (progress.batch.fed, progress.batch.withdrawn, progress.sent) == (100, 60, 40)
+    assert (progress.batch.fed, progress.batch.withdrawn, progress.sent, progress.withdrawn) == (100, 60, 40, 560)
     await department.batches.steering.settle_due()
-    assert len(heard.rows) == 60
+    assert (len(heard.rows), len(heard.batches)) == (60, 1)
 
 
 async def test_a_batch_with_missing_rows_is_not_started_unless_that_is_meant(department: Department) -> None:
@@ -191,6 +192,28 @@ async def test_a_scheduled_batch_waits_for_its_hour(department: Department, cloc
     assert await department.feed() == 0
     clock.advance(timedelta(hours=5))
     assert await department.feed() == 3
+
+
+async def test_what_is_started_in_the_night_can_be_taken_back_until_the_morning(
+    department: Department, clock: StoppedClock, keys: Keys
+) -> None:
+    notifications = notifications_over(department.db, clock, keys, Carrier())
+    notifications.wordings.texts = department.texts
+    department.batches.feeding.hours = notifications.rules
+    clock.advance(timedelta(hours=14))  # it was nine in the morning
+    cancelled, kept = [await a_batch(department, 3) for _ in range(2)]
+    for batch_id in (cancelled, kept):
+        await department.act(batch_id, Act.START)
+    assert await department.feed() == 0
+    rehearsed = await a_batch(department, 2, kind="test")
+    await department.act(rehearsed, Act.START)
+    assert await department.feed() == 2
+    await department.act(cancelled, Act.CANCEL)
+    progress = await department.batches.watching.read(DEPARTMENT, kept)
+    assert (progress.batch.state, progress.batch.fed) == (BatchState.STARTED, 0)
+    clock.advance(timedelta(hours=9))
+    assert await department.feed() == 3
+    assert await department.keys_of_messages() == keys_of(kept, 3)
 
 
 async def test_a_batch_goes_on_the_next_day_when_the_department_has_sent_as_much_as_it_may(

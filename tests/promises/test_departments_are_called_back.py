@@ -114,6 +114,7 @@ async def test_a_department_hears_once_how_each_of_its_batches_ended(db, clock, 
     for _ in range(3):
         await department.feed()
         await department.act(cancelled, Act.CANCEL)
+        await department.batches.steering.settle_due()
     await callbacks.telling.tell_everything()
     heard = [json.loads(body) for _, body in server.told]
     assert {one["type"] for one in heard} == {"batch.finished"}

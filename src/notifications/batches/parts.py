@@ -7,6 +7,7 @@ from kernel.db import Database
 from kernel.ids import DepartmentId
 from kernel.people import People
 from kernel.sealing import Keys
+from notifications.batches.counting import CountingUnsendable
 from notifications.batches.feeding.feeding import Feeding, FinishedListener
 from notifications.batches.progress import Watching
 from notifications.batches.steering import Steering
@@ -50,8 +51,9 @@ class Batches:
     ) -> None:
         self.taking = Taking(db, clock, keys, people, texts, teams)
         self.feeding = Feeding(db, clock, texts, daily)
-        self.steering = Steering(db, clock, endings)
+        self.steering = Steering(db, clock, endings, texts)
         self.watching = Watching(db, clock)
+        endings.listeners.append(CountingUnsendable())
 
     def when_finished(self, listener: FinishedListener) -> None:
         """Tell somebody of every batch whose last message has left, and of every one that is cancelled."""

@@ -21,7 +21,11 @@ RATE_AFTER = timedelta(seconds=2)
 
 
 class Progress(Struct, frozen=True, kw_only=True):
-    """How far a batch is. `waiting`: fed, and not sent yet. `tally` is of those whom the department named itself."""
+    """How far a batch is. `waiting`: fed, and not sent yet. `tally` is of those whom the department named itself.
+
+    When all is over and nobody was named by ID number, `batch.taken` is as many as were delivered, failed, are unknown
+    and were withdrawn.
+    """
 
     batch: Batch
     refused_for: list[tuple[str, int]]
@@ -32,7 +36,18 @@ class Progress(Struct, frozen=True, kw_only=True):
     @property
     def sent(self) -> int:
         """Messages that left their lane: given to a carrier, filed, or ended otherwise."""
-        return max(0, self.batch.fed - self.waiting - self.batch.withdrawn)
+        return max(0, self.batch.fed - self.waiting - self.batch.withdrawn - self.tally.withdrawn)
+
+    @property
+    def withdrawn(self) -> int:
+        """Rows that nobody will hear of: taken back, or held back by our own rules."""
+        return taken_back(self.batch, self.tally)
+
+
+def taken_back(batch: Batch, tally: Tally) -> int:
+    """Rows taken back, with the batch or one by one: messages, and of a cancelled batch what never became one."""
+    unfed = batch.taken - batch.fed if batch.state is BatchState.CANCELLED else 0
+    return unfed + batch.withdrawn + tally.withdrawn
 
 
 class RefusalPage(Struct, frozen=True):

@@ -122,15 +122,18 @@ async def update_state(conn: Connection, batch: Batch, *, is_settled: bool) -> N
     )  # fmt: skip
 
 
-async def settle_batch(conn: Connection, batch_id: UUID, state: BatchState) -> None:
-    """Say that the state of a batch was carried out, if it is that still."""
-    await conn.execute(
+async def settle_batch(conn: Connection, batch_id: UUID, state: BatchState) -> Batch | None:
+    """Say that the state of a batch was carried out, if it is that still and nobody said so: the batch by then."""
+    row = await conn.fetchrow(
         """
         -- notifications.settle_batch
-        UPDATE notifications.batch SET is_settled = true WHERE batch_id = $1 AND state = $2
+        UPDATE notifications.batch SET is_settled = true WHERE batch_id = $1 AND state = $2 AND NOT is_settled
+        RETURNING batch_id, department_id, name, text_id, version, lane, kind, language, rows, send_at, state,
+                  opened_at, touched_at, starts_at, resumed_at, ended_at, spans, refused, fed, fed_before, withdrawn
         """,
         batch_id, state,
     )  # fmt: skip
+    return None if row is None else _batch_of(row)
 
 
 async def add_withdrawn(conn: Connection, batch_id: UUID, count: int) -> None:
@@ -312,8 +315,25 @@ async def count_refusals(conn: Connection, batch_id: UUID) -> list[tuple[str, in
     return [(row[0], row[1]) for row in rows]
 
 
+async def count_by_batch(conn: Connection, bucket: int, message_ids: Sequence[MessageId]) -> list[tuple[UUID, int]]:
+    """Of which batches messages of a bucket are, and how many of each; of those to numbers and addresses alone."""
+    rows = await conn.fetch(
+        """
+        -- notifications.count_by_batch
+        SELECT batch_id, count(*) FROM notifications.message
+         WHERE bucket = $1 AND message_id = ANY($2) AND batch_id IS NOT NULL AND address IS NOT NULL
+         GROUP BY batch_id ORDER BY batch_id
+        """,
+        bucket, message_ids,
+    )  # fmt: skip
+    return [(row[0], row[1]) for row in rows]
+
+
 class Tally(Struct, frozen=True):
-    """What became of the messages of a batch, as counted up to now."""
+    """What became of the messages of a batch, as counted up to now.
+
+    `withdrawn`: taken back one by one, or held back by our own rules; with the batch, `Batch.withdrawn`.
+    """
 
     delivered: int = 0
     failed: int = 0

@@ -1,25 +1,28 @@
 """A department starts a batch, pauses it, resumes it, cancels it: at once, also what waits in its lane already."""
 
-from collections.abc import Callable, Coroutine
-from datetime import timedelta
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from kernel import audit
-from kernel.clock import Clock
+from kernel.clock import Clock, in_shanghai
 from kernel.db import Connection, Database
 from kernel.ids import BUCKETS, DepartmentId
 from notifications import queries as messages
 from notifications.batches import queries
 from notifications.batches.errors import BatchIncomplete, BatchStepNotAllowed
 from notifications.batches.feeding import queries as feeding
-from notifications.batches.feeding.feeding import FinishedListener
+from notifications.batches.feeding.feeding import FinishedListener, channel_of
+from notifications.batches.feeding.queries import TakenBack
 from notifications.batches.model import REPEATED, STEPS, Act, Batch, BatchState
 from notifications.batches.taking import own
 from notifications.ending.endings import Ended, Endings
-from notifications.model import MessageStage
+from notifications.model import Channel, MessageStage
 from notifications.notifying import CALLER_PREFIX
 from notifications.outbox import GOOD_FOR, HINT_DUE
+from notifications.statistics.tallying import Taken, tally_withdrawn
+from notifications.texts.reading import Texts
 
 SETTLED_EVERY = timedelta(seconds=5)
 SETTLED_TOGETHER_MAX = 50
@@ -35,12 +38,13 @@ LEFT_KEPT_FOR = timedelta(days=30)
 
 
 class Steering:
-    """Moves batches from state to state. `listeners` hear of a cancelled one."""
+    """Moves batches from state to state. `listeners` hear of a cancelled one when all of it is taken back."""
 
-    def __init__(self, db: Database, clock: Clock, endings: Endings) -> None:
+    def __init__(self, db: Database, clock: Clock, endings: Endings, texts: Texts) -> None:
         self._db = db
         self._clock = clock
         self._endings = endings
+        self._texts = texts
         self.listeners: list[FinishedListener] = []
 
     async def act(
@@ -64,9 +68,6 @@ class Steering:
                 raise BatchIncomplete(missing=gaps)
             batch = batch.moved(state, now)
             await queries.update_state(conn, batch, is_settled=act is Act.START)
-            if state is BatchState.CANCELLED:
-                for listener in self.listeners:
-                    await listener.finished(conn, batch, now)
             subject = f"batch:{batch_id}"
             await audit.record(conn, actor=actor, act=f"notifications.batch_{act}", subject=subject, now=now)
         if batch.state is BatchState.CANCELLED:
@@ -101,9 +102,14 @@ class Steering:
         if batch.state is BatchState.CANCELLED:
             await self._delete_rows(batch.batch_id)
         async with self._db.transaction() as conn:
-            await queries.settle_batch(conn, batch.batch_id, batch.state)
+            settled = await queries.settle_batch(conn, batch.batch_id, batch.state)
+            if settled is None:
+                return  # somebody else did, or said otherwise
             if batch.state is BatchState.STARTED:
                 await messages.hint(conn, HINT_DUE)
+            if batch.state is BatchState.CANCELLED:
+                for listener in self.listeners:
+                    await listener.finished(conn, settled, self._clock.now())
 
     async def _reach_waiting(self, batch: Batch) -> None:
         """Carry out in every bucket what the state of a batch means for its messages that wait."""
@@ -135,11 +141,14 @@ class Steering:
         )
 
     async def _withdraw(self, conn: Connection, batch: Batch, bucket: int) -> None:
+        channel = await channel_of(self._texts, batch.plan)
         withdrawn = await feeding.withdraw_messages(conn, bucket, batch.batch_id)
         caller, stage = f"{CALLER_PREFIX}{batch.department_id}", MessageStage.WITHDRAWN
-        ended = [Ended(bucket, message_id, None, stage, caller, None) for message_id in withdrawn]
+        ended = [Ended(bucket, one.message_id, None, stage, caller, None) for one in withdrawn]
         await self._endings.tell(conn, ended, self._clock.now())
         await queries.add_withdrawn(conn, batch.batch_id, len(withdrawn))
+        for taken, taken_at in _taken(batch, caller, channel, withdrawn):
+            await tally_withdrawn(conn, taken, taken_at=taken_at)
 
     async def _delete_rows(self, batch_id: UUID) -> None:
         """Forget the rows of a cancelled batch that were never fed."""
@@ -149,3 +158,16 @@ class Steering:
                     deleted = await queries.delete_rows(conn, bucket, batch_id, limit=ROWS_DELETED_MAX)
                 if deleted < ROWS_DELETED_MAX:
                     break
+
+
+def _taken(batch: Batch, caller: str, channel: Channel, withdrawn: Sequence[TakenBack]) -> list[tuple[Taken, datetime]]:
+    """How many were taken back of those taken on each day, in the order of the counts, and a moment of that day."""
+    counts: dict[tuple[date, bool], tuple[datetime, int]] = {}
+    for one in withdrawn:
+        key = (in_shanghai(one.owed_at).date(), one.is_direct)
+        counts[key] = (one.owed_at, counts.get(key, (one.owed_at, 0))[1] + 1)
+    plan = batch.plan
+    return [
+        (Taken(caller, plan.text_id, plan.version, channel, is_direct, count), taken_at)
+        for (_, is_direct), (taken_at, count) in sorted(counts.items())
+    ]

@@ -80,7 +80,8 @@ class BatchView(msgspec.Struct):
     """How far a batch is.
 
     Rows `received` were taken or `refused`; of those taken, `fed` became messages, of which `sent` left: to a carrier
-    or an inbox. `missing` counts rows not received yet, `next_row` is where to go on. `delivered`, `failed` and
+    or an inbox. `withdrawn` were taken back, with the batch or one by one, or held back by our own rules, as where
+    somebody opted out. `missing` counts rows not received yet, `next_row` is where to go on. `delivered`, `failed` and
     `unknown` count recipients that you named by number or address: of a person named by ID number nobody is told
     whether the city knows them, or how they were told. They are counted every few seconds. `ends_at`: by then the last
     will have been sent, at the pace so far.
@@ -137,7 +138,7 @@ class BatchView(msgspec.Struct):
             fed=batch.fed,
             waiting=progress.waiting,
             sent=progress.sent,
-            withdrawn=batch.withdrawn,
+            withdrawn=progress.withdrawn,
             delivered=tally.delivered,
             failed=tally.failed,
             unknown=tally.unknown,

@@ -1,6 +1,6 @@
 """Every statement about what providers say, and about what the demo carrier shows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -232,15 +232,16 @@ SELECT_UNANSWERED = """
            m.message_id, m.caller, m.person_id, m.address, m.template, m.version, m.sealed_values, m.expires_at
       FROM notifications.attempt AS a
       JOIN notifications.message AS m ON m.bucket = a.bucket AND m.message_id = a.message_id
-     WHERE a.bucket = $1 AND a.outcome = 'unknown' AND a.intended_at > $2 ORDER BY a.intended_at DESC LIMIT $3
+     WHERE a.bucket = $1 AND a.outcome = 'unknown' AND a.intended_at > $2
+       AND ($4::uuid[] IS NULL OR a.message_id = ANY($4)) ORDER BY a.intended_at DESC LIMIT $3
     """
+Named = Mapping[int, Sequence[MessageId] | None]
+"""Messages by their bucket; None: whichever there are."""
 
 
-async def select_unanswered(
-    conn: Connection, buckets: Sequence[int], *, since: datetime, limit: int
-) -> list[Unanswered]:
+async def select_unanswered(conn: Connection, named: Named, *, since: datetime, limit: int) -> list[Unanswered]:
     """Attempts since then of which nobody knows what they came to; in each bucket at most `limit`, newest first."""
-    rows = await conn.fetchmany(SELECT_UNANSWERED, [(bucket, since, limit) for bucket in buckets])
+    rows = await conn.fetchmany(SELECT_UNANSWERED, [(bucket, since, limit, ids) for bucket, ids in named.items()])
     return [
         Unanswered(DueMessage(LANES[lane], *whose), channel, fence, provider, parts)
         for channel, fence, provider, parts, lane, *whose in rows
@@ -256,25 +257,29 @@ class Unmatched(msgspec.Struct, frozen=True):
     message_id: MessageId | None
     user_reference: int | None
     number_digest: bytes | None
+    received_at: datetime
+    receipt_id: UUID
 
 
 SELECT_UNMATCHED = """
     -- notifications.select_unmatched
-    SELECT DISTINCT r.bucket, r.provider, r.provider_ref, r.message_id, r.user_reference, r.number_digest
+    SELECT r.bucket, r.provider, r.provider_ref, r.message_id, r.user_reference, r.number_digest, r.received_at,
+           r.receipt_id
       FROM notifications.receipt AS r
-     WHERE r.bucket = $1 AND r.joined_at IS NULL AND r.received_at > $2 AND r.received_at <= $3
+     WHERE r.bucket = $1 AND r.joined_at IS NULL AND (r.received_at, r.receipt_id) > ($2, $3::uuid)
+       AND r.received_at <= $4
        AND (r.message_id IS NOT NULL OR r.user_reference IS NOT NULL)
        AND NOT EXISTS (SELECT 1 FROM notifications.carried AS c
                         WHERE c.bucket = $1 AND c.provider = r.provider AND c.provider_ref = r.provider_ref)
-     LIMIT $4
+     ORDER BY r.received_at, r.receipt_id LIMIT $5
     """
 
 
 async def select_unmatched(
-    conn: Connection, buckets: Sequence[int], *, since: datetime, until: datetime, limit: int
+    conn: Connection, after: Sequence[tuple[int, datetime, UUID]], *, until: datetime, limit: int
 ) -> list[Unmatched]:
-    """What receipts of that time repeat of ours, under references we were never told; at most `limit` in a bucket."""
-    rows = await conn.fetchmany(SELECT_UNMATCHED, [(bucket, since, until, limit) for bucket in buckets])
+    """What receipts repeat of ours, under references we were never told: in each bucket the first after one."""
+    rows = await conn.fetchmany(SELECT_UNMATCHED, [(*where, until, limit) for where in after])
     return [Unmatched(*row) for row in rows]
 
 

@@ -301,17 +301,19 @@ async def end_rehearsals(conn: Connection, bucket: int, *, now: datetime, limit:
 
 async def withdraw_rehearsal(
     conn: Connection, bucket: int, message_id: MessageId, caller: str, *, now: datetime
-) -> bool:
-    """Whether a rehearsal of the caller's was still to come, and now is not."""
-    withdrawn = await conn.fetchval(
+) -> tuple[DeliveryStage, bool] | None:
+    """How a rehearsal of the caller's was to end, and whether to a number or an address; None if it has ended."""
+    row = await conn.fetchrow(
         """
         -- notifications.withdraw_rehearsal
-        UPDATE notifications.rehearsal SET ended_at = $4, withdrawn = TRUE
-         WHERE bucket = $1 AND message_id = $2 AND caller = $3 AND ended_at IS NULL RETURNING TRUE
+        UPDATE notifications.rehearsal AS r SET ended_at = $4, withdrawn = TRUE FROM notifications.message AS m
+         WHERE r.bucket = $1 AND r.message_id = $2 AND r.caller = $3 AND r.ended_at IS NULL
+           AND m.bucket = $1 AND m.message_id = $2
+        RETURNING r.ending, m.address IS NOT NULL
         """,
         bucket, message_id, caller, now,
     )  # fmt: skip
-    return bool(withdrawn)
+    return None if row is None else (DeliveryStage(row[0]), row[1])
 
 
 async def withdraw_owed(conn: Connection, bucket: int, message_id: MessageId, caller: str) -> bool | None:

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from kernel.clock import Clock
-from kernel.db import Database
+from kernel.db import Connection, Database
 from kernel.ids import DepartmentId, MessageId
 from kernel.log import get_logger
 from kernel.sealing import Keys, NotSealedHere
@@ -145,8 +145,11 @@ class States:
                 await tallying.tally_withdrawn(
                     conn, _taken(found.request, caller, is_direct=is_direct), taken_at=found.request.created_at
                 )
-            elif await queries.withdraw_rehearsal(conn, bucket, message_id, caller, now=now):
+                await _tally(conn, found.request)
+            elif rehearsed := await queries.withdraw_rehearsal(conn, bucket, message_id, caller, now=now):
                 stage = DeliveryStage.WITHDRAWN
+                ending, is_direct = rehearsed
+                await _tally(conn, found.request, ending if is_direct else None)
             elif is_underway and (waiting := await queries.withdraw_waiting(conn, bucket, message_id, now=now)):
                 channel, stage = waiting, DeliveryStage.WITHDRAWN
             if stage is not None:
@@ -169,6 +172,13 @@ class States:
 def _taken(request: Request, caller: str, *, is_direct: bool) -> tallying.Taken:
     """What was counted when a message was taken."""
     return tallying.Taken(caller, request.template, request.version, request.channel, is_direct, 1)
+
+
+async def _tally(conn: Connection, request: Request, counted: DeliveryStage | None = None) -> None:
+    """Count a message of a batch as taken back. `counted`: as what it was counted when the batch made it."""
+    if request.batch_id is not None:
+        was = {} if counted is None else {counted: -1}
+        await tallying.tally_batch(conn, request.batch_id, was | {DeliveryStage.WITHDRAWN: 1})
 
 
 def _sent(request: Request, seen: Seen | None, now: datetime) -> Sent:

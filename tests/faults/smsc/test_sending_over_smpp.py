@@ -8,12 +8,14 @@ import msgspec
 import pytest
 
 from city.standins.smsc import Smsc
-from notifications.channels.provider import Accepted, Refused
+from kernel.clock import SystemClock
+from notifications.channels.provider import Accepted, Refused, user_reference
+from notifications.channels.smpp.driver import SmppProvider
 from notifications.channels.smpp.session import ConnectionLost
 from notifications.channels.smpp.statuses import Status
 from notifications.channels.smpp.waiting import AnswerLate, PartlySent
 from notifications.model import Reading
-from tests.smsc_peer import carrying, sms, until
+from tests.smsc_peer import Store, account, carrying, sms, until
 
 SIGNED = "【随申办】您好"
 
@@ -70,6 +72,46 @@ async def test_a_long_text_of_which_a_part_is_refused_for_good_is_not_called_ref
         peer.set(refuse_next=1, refuse_status=int(Status.RINVDSTADR))
         with pytest.raises(PartlySent):
             await sending
+
+
+async def test_what_the_carrier_calls_the_parts_it_took_is_told_whatever_became_of_the_others(peer: Smsc) -> None:
+    """And told again until it is kept: the carrier says it only once."""
+    peer.set(answer_ms=[50, 50], receipts=False)
+    async with carrying(peer) as carrier:
+        parcel = sms("长" * 150)
+        sending = asyncio.create_task(carrier.provider.send(parcel))
+        await until(lambda: len(peer.events("submit")) == 1)
+        carrier.store.fails = True
+        peer.set(refuse_next=1, refuse_status=int(Status.RINVDSTADR))
+        with pytest.raises(PartlySent):
+            await sending
+        await asyncio.sleep(0.3)
+        assert carrier.store.receipts == []
+        carrier.store.fails = False
+        await until(lambda: len(carrier.store.receipts) >= 2)
+        taken = {said["submit"]: said["id"] for said in peer.events("answer") if not said["status"]}
+        assert {
+            (one.provider_ref, one.user_reference, one.reference, one.reading) for one in carrier.store.receipts
+        } == {
+            (taken[submit], user_reference(parcel.reference, part), parcel.reference, Reading.UNDERWAY)
+            for submit, part in ((1, 0), (3, 2))
+        }
+
+
+async def test_what_was_taken_while_nobody_listened_is_told_to_who_listens_next(peer: Smsc) -> None:
+    peer.set(answer_ms=[50, 50], receipts=False)
+    provider = SmppProvider(account(peer), SystemClock())
+    sending = asyncio.create_task(provider.send(sms("长" * 100)))
+    await until(lambda: len(peer.events("submit")) == 1)
+    peer.set(refuse_next=1, refuse_status=int(Status.RINVDSTADR))
+    with pytest.raises(PartlySent):
+        await sending
+    store = Store()
+    listening = asyncio.create_task(provider.receipts(store.take, store.hear))
+    await until(lambda: len(store.receipts) == 1)
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    await provider.close()
 
 
 async def test_the_rest_of_a_long_text_is_tried_again_when_the_carrier_is_only_busy(peer: Smsc) -> None:
@@ -135,6 +177,19 @@ async def test_an_answer_that_comes_too_late_is_told_so_that_its_message_is_foun
         (told,) = carrier.store.receipts
         assert (told.reference, told.reading) == (late.reference, Reading.UNDERWAY)
         assert told.provider_ref == peer.events("answer")[0]["id"]
+
+
+async def test_an_answer_that_has_lost_its_place_in_the_window_is_told_all_the_same(peer: Smsc) -> None:
+    peer.set(answer_ms=[5_500, 5_500], receipts=False)
+    async with carrying(peer, window=1) as carrier:
+        late = sms("late")
+        with pytest.raises(AnswerLate):
+            await carrier.provider.send(late)
+        peer.set(answer_ms=[0, 0])
+        assert isinstance(await carrier.provider.send(sms("next")), Accepted)
+        assert carrier.store.receipts == []
+        await until(lambda: bool(carrier.store.receipts))
+        assert [one.reference for one in carrier.store.receipts] == [late.reference]
 
 
 async def test_a_throttling_carrier_is_left_alone_for_a_moment_and_then_served_again(peer: Smsc) -> None:

@@ -19,8 +19,8 @@ from notifications import queries as messages
 from notifications.batches import queries
 from notifications.batches.feeding import queries as feeding
 from notifications.batches.feeding.queries import Moved
-from notifications.batches.model import Batch, BatchState
-from notifications.model import Channel, DeliveryStage
+from notifications.batches.model import Batch, BatchState, Plan
+from notifications.model import Channel, DeliveryStage, Lane
 from notifications.notifying import CALLER_PREFIX
 from notifications.outbox import GOOD_FOR, HINT_DUE
 from notifications.services.sending import CHANNEL_OF
@@ -51,6 +51,14 @@ class Allowances(Protocol):
         ...
 
 
+class Hours(Protocol):
+    """When nobody is written to who need not be."""
+
+    def quiet_until(self, lane: Lane, now: datetime) -> datetime | None:
+        """Until when what goes by a lane waits; None if it may go now."""
+        ...
+
+
 class FinishedListener(Protocol):
     async def finished(self, conn: Connection, batch: Batch, now: datetime) -> None:
         """Hear that the last message of a batch has left or was taken back, in the transaction that says so."""
@@ -68,6 +76,8 @@ class Feeding:
         self._empty: dict[UUID, set[int]] = {}
         """Buckets of which every row was fed: a started batch gets no more."""
         self.listeners: list[FinishedListener] = []
+        self.hours: Hours | None = None
+        """In quiet hours no SMS of a batch is fed: begun, it would wait where no department can take it back."""
 
     async def feed_due(self) -> int:
         """Feed every batch whose hour has come, as far as its messages left meanwhile; return how many were fed."""
@@ -106,7 +116,9 @@ class Feeding:
         now = self._clock.now()
         async with self._db.connection() as conn:
             batch = await queries.select_batch(conn, batch_id)
-        if batch is None or not self._allow(batch.department_id, limit, now):
+        if batch is None or await self._waits_for_morning(batch, now):
+            return None
+        if not self._allow(batch.department_id, limit, now):
             return None
         counted = 0
         try:
@@ -121,6 +133,13 @@ class Feeding:
                 self._allowances.give_back(batch.department_id, limit - counted)
         return len(moved)
 
+    async def _waits_for_morning(self, batch: Batch, now: datetime) -> bool:
+        """Whether it disturbs somebody. What a test key sends wakes nobody."""
+        plan = batch.plan
+        if self.hours is None or plan.kind == "test" or self.hours.quiet_until(plan.lane, now) is None:
+            return False
+        return await channel_of(self._texts, plan) == "sms"
+
     def _allow(self, department_id: DepartmentId, count: int, now: datetime) -> bool:
         if self._allowances is None:
             return True
@@ -132,7 +151,7 @@ class Feeding:
 
     async def _move(self, conn: Connection, batch: Batch, bucket: int, limit: int, now: datetime) -> list[Moved]:
         plan, caller = batch.plan, f"{CALLER_PREFIX}{batch.department_id}"
-        channel = await self._channel(batch)
+        channel = await channel_of(self._texts, plan)
         moved = await feeding.move_rows(
             conn, bucket, batch.batch_id, plan,
             caller=caller, channel=channel, now=now, expires_at=now + GOOD_FOR[plan.lane], limit=limit,
@@ -146,15 +165,6 @@ class Feeding:
             await tally_batch(conn, batch.batch_id, _rehearsed(moved))
         return moved
 
-    async def _channel(self, batch: Batch) -> Channel:
-        """What its text goes out as."""
-        key = (batch.plan.text_id, batch.plan.version)
-        if self._texts.find(*key) is None:
-            await self._texts.read_through([key])
-        text = self._texts.find(*key)
-        assert text is not None, "it was approved when the batch was opened, and is kept"
-        return CHANNEL_OF[text.of.sort]
-
     async def _finish(self, batch_id: UUID) -> None:
         """Say that a batch is finished, if every row of it was fed."""
         now = self._clock.now()
@@ -167,6 +177,16 @@ class Feeding:
             for listener in self.listeners:
                 await listener.finished(conn, batch, now)
         log.info("batch finished", batch_id=str(batch_id), fed=batch.fed)
+
+
+async def channel_of(texts: Texts, plan: Plan) -> Channel:
+    """What the text of a batch goes out as."""
+    key = (plan.text_id, plan.version)
+    if texts.find(*key) is None:
+        await texts.read_through([key])
+    text = texts.find(*key)
+    assert text is not None, "it was approved when the batch was opened, and is kept"
+    return CHANNEL_OF[text.of.sort]
 
 
 def _taken(batch: Batch, caller: str, channel: Channel, moved: Sequence[Moved]) -> list[Taken]:

@@ -161,14 +161,23 @@ async def release_messages(
     )  # fmt: skip
 
 
-async def withdraw_messages(conn: Connection, bucket: int, batch_id: UUID) -> list[MessageId]:
+class TakenBack(Struct, frozen=True):
+    """A message that was taken back. `is_direct`: to a number or an address that the sender named."""
+
+    message_id: MessageId
+    is_direct: bool
+    owed_at: datetime
+
+
+async def withdraw_messages(conn: Connection, bucket: int, batch_id: UUID) -> list[TakenBack]:
     """Take back those that wait; which they were."""
     rows = await conn.fetch(
         """
         -- notifications.withdraw_messages
         UPDATE notifications.message SET stage = 'withdrawn'
-         WHERE bucket = $1 AND batch_id = $2 AND stage = 'owed' RETURNING message_id
+         WHERE bucket = $1 AND batch_id = $2 AND stage = 'owed'
+        RETURNING message_id, address IS NOT NULL, owed_at
         """,
         bucket, batch_id,
     )  # fmt: skip
-    return [row["message_id"] for row in rows]
+    return [TakenBack(*row) for row in rows]

@@ -40,7 +40,10 @@ UNSTEADY_MAX_SECONDS: Final = 1.0
 """The longest pause before trying again: where we are not let in, and where we are but connections do not last."""
 STEADY_SECONDS: Final = 2.0
 """A connection that lasted so long was no failure: the next is tried after the shortest pause."""
-LATE_KEPT_MAX: Final = 10_000
+KEPT_MAX: Final = 10_000
+"""Parts of texts of unknown end that wait to be filed; of more only receipts are found that repeat our reference."""
+FILED_WITHIN_SECONDS: Final = 2.0
+"""How long they are still being filed when we close."""
 AT_ONCE_MAX: Final = 4_000
 assert AT_ONCE_MAX <= WAITING_MAX
 
@@ -96,8 +99,10 @@ class SmppProvider:
         self._patience_until: float | None = None
         self._take: TakeReceipts | None = None
         self._hear: TakeTexts | None = None
-        self._late: list[RawReceipt] = []
-        self._telling_late: asyncio.Task[None] | None = None
+        self._file: TakeReceipts | None = None
+        """Whoever takes receipts, or took them last."""
+        self._kept: list[RawReceipt] = []
+        self._filing: asyncio.Task[None] | None = None
 
     @property
     def name(self) -> str:
@@ -145,7 +150,8 @@ class SmppProvider:
     async def receipts(self, take: TakeReceipts, hear: TakeTexts) -> None:
         """Pass receipts and texts on until cancelled; afterwards the SMSC keeps them for whoever listens next."""
         self._start()
-        self._take, self._hear = take, hear
+        self._take, self._hear, self._file = take, hear, take
+        self._file_kept()
         try:
             await asyncio.get_running_loop().create_future()
         finally:
@@ -158,6 +164,11 @@ class SmppProvider:
         await asyncio.gather(*(session.unbind() for session in list(self._sessions)), return_exceptions=True)
         await asyncio.gather(*self._keepers, return_exceptions=True)
         self._keepers = []
+        if self._filing is not None:
+            await asyncio.wait([self._filing], timeout=FILED_WITHIN_SECONDS)
+        if self._filing is not None:
+            self._filing.cancel()
+            await asyncio.gather(self._filing, return_exceptions=True)
 
     async def _hand_over(self, parcels: Sequence[Sms], patience: Patience, *, is_urgent: bool) -> list[Answer]:
         loop = asyncio.get_running_loop()
@@ -186,7 +197,7 @@ class SmppProvider:
         return [self._in_form(answer) for answer in handover.answers if answer is not None]
 
     def _composed(self, parcels: Sequence[Sms]) -> Handover:
-        handover = Handover(len(parcels), asyncio.get_running_loop().create_future())
+        handover = Handover(len(parcels), asyncio.get_running_loop().create_future(), self._keep_part)
         for place, sms in enumerate(parcels):
             try:
                 parts = self._composing.bodies(sms)
@@ -312,33 +323,50 @@ class SmppProvider:
         return statuses
 
     def _on_late(self, submission: Submission, part: int, ref: str) -> None:
-        """Nobody waits for this answer any longer; it is told like a receipt, so that later ones find their message."""
+        """Nobody waits for this answer any longer."""
         log.warning("a carrier answered too late", provider=self.name, part=part)
-        if self._take is None or not ref or len(self._late) >= LATE_KEPT_MAX:
+        if ref:
+            self._keep_part(submission, part, ref)
+
+    def _keep_part(self, submission: Submission, part: int, ref: str) -> None:
+        """What the carrier calls a part of a text of unknown end is told like a receipt: others then find the text."""
+        if len(self._kept) >= KEPT_MAX:
             return
-        reference = hearing.answered_ref(ref, self._settings.message_ids)
-        bits = user_reference(submission.reference, part)
-        self._late.append(
+        self._kept.append(
             RawReceipt(
-                reference, Reading.UNDERWAY, b"answered late", reference=submission.reference, user_reference=bits
+                hearing.answered_ref(ref, self._settings.message_ids),
+                Reading.UNDERWAY,
+                b"the answer to a submission",
+                reference=submission.reference,
+                user_reference=user_reference(submission.reference, part),
             )
         )
-        if self._telling_late is None:
-            self._telling_late = asyncio.get_running_loop().create_task(self._tell_late())
+        self._file_kept()
 
-    async def _tell_late(self) -> None:
+    def _file_kept(self) -> None:
+        if self._kept and self._file is not None and self._filing is None:
+            self._filing = asyncio.get_running_loop().create_task(self._keep_filing())
+
+    async def _keep_filing(self) -> None:
+        """File what is kept, however often that fails: the carrier says it only once."""
+        pause = BACKOFF_SECONDS
         try:
-            while self._late and self._take is not None:
-                late, self._late = self._late, []
-                await _is_done(self._take(late))
+            while self._kept and self._file is not None:
+                kept = self._kept[:]
+                if await _is_done(self._file(kept)):
+                    del self._kept[: len(kept)]
+                    pause = BACKOFF_SECONDS
+                else:
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, BACKOFF_MAX_SECONDS)
         finally:
-            self._telling_late = None
+            self._filing = None
 
 
 async def _is_done(storing: Awaitable[None]) -> bool:
     try:
         await storing
-    except Exception as fault:  # noqa: BLE001 -- said again by the SMSC, or by a receipt
+    except Exception as fault:  # noqa: BLE001 -- the SMSC says it again, or it is filed again
         log.warning("what a carrier said was not stored", error=type(fault).__name__)
         return False
     return True

@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from itertools import islice
 from typing import Final, NamedTuple
 
 from kernel.log import get_logger
@@ -34,6 +35,8 @@ RESERVED_SHARE: Final = 10
 HEARD_TOGETHER_MAX: Final = 500
 HEARD_MAX: Final = 5_000
 """Receipts and texts that wait to be stored; more are sent back for later."""
+GIVEN_UP_MAX: Final = 10_000
+"""Answers that are still known when they come, though they hold no place of the window any longer."""
 
 log = get_logger(__name__)
 
@@ -86,6 +89,7 @@ class Session(asyncio.Protocol):
         self._is_leaving = False
         self._sequence = 0
         self._outstanding: dict[int, tuple[Submission, int]] = {}
+        self._given_up: dict[int, tuple[Submission, int]] = {}
         self._continuing: deque[tuple[Submission, int]] = deque()
         self._unsent: list[bytes] = []
         self._is_flush_planned = False
@@ -152,8 +156,9 @@ class Session(asyncio.Protocol):
             if timer is not None:
                 timer.cancel()
         for submission, _ in (*self._outstanding.values(), *self._continuing):
-            submission.end(ConnectionLost(reason))
+            submission.fail(ConnectionLost(reason))
         self._outstanding.clear()
+        self._given_up.clear()
         self._continuing.clear()
 
     def pause_writing(self) -> None:
@@ -224,10 +229,13 @@ class Session(asyncio.Protocol):
         self.wake()
 
     def _forget_late(self) -> int:
-        """Give up on answers nobody waits for any longer, so that they do not hold places of the window."""
+        """Take their places in the window from answers nobody waits for any longer; when they come, they are heard."""
         late = [sequence for sequence, (submission, _) in self._outstanding.items() if submission.is_over]
         for sequence in late:
-            del self._outstanding[sequence]
+            self._given_up[sequence] = self._outstanding.pop(sequence)
+        if len(self._given_up) > GIVEN_UP_MAX:
+            for sequence in list(islice(self._given_up, len(self._given_up) - GIVEN_UP_MAX)):
+                del self._given_up[sequence]
         return len(late)
 
     def data_received(self, data: bytes) -> None:
@@ -261,7 +269,7 @@ class Session(asyncio.Protocol):
 
     def _on_answer(self, sequence: int, status: int, body: bytes) -> None:
         """submit_sm_resp (§4.4.2), or a generic_nack in its place."""
-        found = self._outstanding.pop(sequence, None)
+        found = self._outstanding.pop(sequence, None) or self._given_up.pop(sequence, None)
         if found is None:
             return
         submission, part = found
@@ -275,7 +283,7 @@ class Session(asyncio.Protocol):
         elif status in SLOW_DOWN:
             self._continuing.append((submission, part))  # part of it is on its way: the rest is worth another try
         else:
-            submission.end(PartlySent(name_of(status)))
+            submission.fail(PartlySent(name_of(status)))
 
     def _on_accepted(self, submission: Submission, part: int, ref: str) -> None:
         self._line.ease(self._loop.time())

@@ -1,11 +1,13 @@
 """What waits to be written: one line for all connections of an account, so that none of it depends on one of them.
 
-Whoever waits here was certainly never sent: when it gives up, it is refused as busy, and nothing was doubled.
+Whoever waits here was certainly never sent: when it gives up, it is refused as busy, and nothing was doubled. A long
+text may end when some of its parts were taken: nobody knows what arrives of it, but what the carrier calls those parts
+is kept, so that their receipts find it.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from notifications.channels.provider import Accepted, Refused
@@ -28,17 +30,20 @@ class PartlySent(Exception):
 
 
 Answer = Accepted | Refused | Exception
+Keep = Callable[["Submission", int, str], None]
+"""Keeps what the carrier calls a part (0 is the first) that it took of a text of which nobody knows the end."""
 
 
 class Handover:
     """What somebody handed over together, and waits for together."""
 
-    __slots__ = ("answers", "done", "left", "submissions")
+    __slots__ = ("answers", "done", "keep", "left", "submissions")
 
-    def __init__(self, count: int, done: "asyncio.Future[None]") -> None:
+    def __init__(self, count: int, done: "asyncio.Future[None]", keep: Keep) -> None:
         self.answers: list[Answer | None] = [None] * count
         self.left = count
         self.done = done
+        self.keep = keep
         self.submissions: list[Submission] = []
 
     def end(self, place: int, answer: Answer) -> None:
@@ -56,13 +61,15 @@ class Handover:
     def give_up(self) -> None:
         """Whoever still waits for an answer ends without."""
         for submission in self.submissions:
-            if not submission.is_over:
-                submission.end(AnswerLate() if submission.is_written else NEVER_SENT)
+            if not submission.is_written:
+                submission.end(NEVER_SENT)
+            elif not submission.is_over:
+                submission.fail(AnswerLate())
 
     def abandon(self) -> None:
         """Nobody waits any longer: what is not written will not be."""
         for submission in self.submissions:
-            submission.is_over = True
+            submission.abandon()
 
 
 class Submission:
@@ -95,6 +102,23 @@ class Submission:
         if not self.is_over:
             self.is_over = True
             self._handover.end(self.place, answer)
+
+    def fail(self, fault: Exception) -> None:
+        """It ends, and not every part was answered: what arrives of it is known by receipts alone."""
+        if not self.is_over:
+            self.end(fault)
+            self._keep_taken()
+
+    def abandon(self) -> None:
+        """The same, and nobody is told."""
+        if not self.is_over:
+            self.is_over = True
+            self._keep_taken()
+
+    def _keep_taken(self) -> None:
+        for part, ref in enumerate(self._refs):
+            if ref:
+                self._handover.keep(self, part, ref)
 
 
 class Line:
