@@ -20,6 +20,7 @@ from kernel.principal import Audience, DepartmentSystem, Operator
 from kernel.sealing import Keys
 from notifications.batches import http as batches_http
 from notifications.batches.model import Act, Batch, Plan
+from notifications.batches.operating import http as batches_for_operators
 from notifications.batches.parts import Batches, Daily
 from notifications.batches.taking import Form
 from notifications.ending.endings import Endings
@@ -161,7 +162,12 @@ class Wire:
             "statistics": statistics,
             "retention": retention,
         }
-        handlers = merged(batches_http.HANDLERS, statistics_http.HANDLERS, retention_http.HANDLERS)
+        handlers = merged(
+            batches_http.HANDLERS,
+            batches_for_operators.HANDLERS,
+            statistics_http.HANDLERS,
+            retention_http.HANDLERS,
+        )
         self._app = Litestar(
             [router_of(audience, handlers.get(audience, ())) for audience in Audience],
             dependencies={name: Provide(_giving(part), sync_to_thread=False) for name, part in given.items()},

@@ -21,7 +21,7 @@ from tests.decided_columns import (
 DECIDED: Final[dict[str, dict[str, str]]] = {
     "api_key": {"name": THEIRS, "kind": WORD, "secret": SEALED},
     "attempt": {"channel": WORD, "provider": WORD, "outcome": WORD, "provider_ref": WORD, "reason": SAID},
-    "batch": {"name": THEIRS, "kind": WORD, "language": WORD, "state": WORD, "spans": NUMBERS},
+    "batch": {"name": THEIRS, "kind": WORD, "language": WORD, "state": WORD, "paused_for": WORD, "spans": NUMBERS},
     "batch_refusal": {"code": WORD, "detail": OURS, "field": THEIRS, "reference": THEIRS},
     "batch_row": {"address": SEALED, "sealed_values": SEALED, "reference": THEIRS, "ending": WORD},
     "callback_endpoint": {"events": WORD, "sealed_target": SEALED, "disabled_for": WORD},

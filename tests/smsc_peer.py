@@ -14,13 +14,14 @@ from kernel.settings import Secret
 from notifications.channels.provider import RawReceipt, ReceivedText, Sms
 from notifications.channels.smpp.driver import SmppProvider
 from notifications.channels.smpp.settings import SmppSettings
+from tests.raw_smsc import RawSmsc
 
 OUR_NUMBER = "10690001"
 WITHIN_SECONDS = 15.0
 _phones = itertools.count(13_800_000_000)
 
 
-def account(peer: Smsc, **settings: Any) -> SmppSettings:
+def account(peer: Smsc | RawSmsc, **settings: Any) -> SmppSettings:
     known: dict[str, Any] = {
         "name": "first", "host": "127.0.0.1", "port": peer.port, "system_id": "city", "password": Secret("secret"),
         "source": OUR_NUMBER,
@@ -60,7 +61,7 @@ class Store:
 class Carrier:
     """A provider at work, and what it brought in."""
 
-    def __init__(self, provider: SmppProvider, peer: Smsc) -> None:
+    def __init__(self, provider: SmppProvider, peer: Smsc | RawSmsc) -> None:
         self.provider = provider
         self.peer = peer
         self.store = Store()
@@ -71,7 +72,7 @@ class Carrier:
 
 
 @asynccontextmanager
-async def carrying(peer: Smsc, **settings: Any) -> AsyncIterator[Carrier]:
+async def carrying(peer: Smsc | RawSmsc, **settings: Any) -> AsyncIterator[Carrier]:
     """A provider that is connected to `peer`, and listens; closed at the end."""
     provider = SmppProvider(account(peer, **settings), SystemClock())
     carrier = Carrier(provider, peer)

@@ -209,8 +209,8 @@ class Sending:
         """Send what is missing, then what was refused before this began: it may be mended. Raises Lost, CannotStart."""
         batch = await self._opened()
         while batch.state == "open" and batch.missing:
-            before, batch = batch.received, await self._send(batch.next_row, batch.received, step)
-            if batch.received == before:
+            before, batch = batch.missing, await self._send(batch.next_row, batch.received, step)
+            if batch.missing >= before:
                 raise Lost("the city has taken no row more")
         if self._is_to_mend and batch.state == "open" and batch.refused:
             first = await anext(self._sender.refused(self._batch_id))

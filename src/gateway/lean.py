@@ -31,6 +31,10 @@ BODY_SECONDS_MAX = 30.0
 """How long a body may take to arrive, as long as the server gives a request's head: who sends drop by drop holds one of
 the few thousand requests that are served at once."""
 
+FAULTS_MAX = 20
+"""Faults of one body that its sender is told of."""
+NAME_MAX = 100
+
 _encode = msgspec.json.Encoder().encode
 _WHERE = re.compile(r" - at `\$\.?(.*)`$")
 
@@ -186,13 +190,46 @@ def decoder_of(kind: Any) -> Callable[[bytes], Any]:
         try:
             return parse(body)
         except msgspec.ValidationError as problem:
-            said = str(problem)
-            where = _WHERE.search(said)
-            words = {"key": where[1] if where else "data", "message": said.split(" - ", maxsplit=1)[0]}
-            raise ValidationException(extra=[words]) from problem
+            raise ValidationException(extra=_faults(kind, body) or [_fault(problem)]) from problem
         except msgspec.DecodeError as problem:
             raise ClientException(str(problem)) from problem
         except UnicodeDecodeError:  # JSON is UTF-8 (RFC 8259 §8.1)
             raise ClientException("the body is not UTF-8") from None
 
     return decode
+
+
+def _fault(problem: msgspec.ValidationError, within: str = "") -> dict[str, str]:
+    """Where a body is wrong and what is wrong there; `within`: in which of its members."""
+    said = str(problem)
+    where = _WHERE.search(said)
+    path = where[1] if where else ""
+    joint = "." if within and path and not path.startswith("[") else ""
+    return {"key": f"{within}{joint}{path}" or "data", "message": said.split(" - ", maxsplit=1)[0]}
+
+
+def _faults(kind: Any, body: bytes) -> list[dict[str, str]]:
+    """Everything that is wrong with an object, member by member: a decoder stops at the first. Else nothing.
+
+    Nothing, too, where what follows the first fault is not even JSON, or nested too deep.
+    """
+    try:
+        given = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return []
+    if not (isinstance(given, dict) and isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+        return []
+    found = []
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    for name, field in fields.items():
+        if name in given:
+            try:
+                msgspec.convert(given[name], field.type, str_keys=True)
+            except msgspec.ValidationError as problem:
+                found.append(_fault(problem, name))
+        elif field.required:
+            found.append({"key": "data", "message": f"Object missing required field `{name}`"})
+    if kind.__struct_config__.forbid_unknown_fields:
+        unknown = [name for name in given if name not in fields and name != kind.__struct_config__.tag_field]
+        found += [{"key": "data", "message": f"Object contains unknown field `{name[:NAME_MAX]}`"} for name in unknown]
+    return found[:FAULTS_MAX]

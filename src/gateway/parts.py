@@ -253,6 +253,7 @@ class CityParts:
         self.departments = await Departments.open(self.db, self.clock, self.keys, self.signing_keys, issuer=issuer)
         opened.push_async_callback(self.departments.close)
         self.appointments.departments = self.departments.for_appointments
+        self.replies.changing.is_department = self.departments.is_known
         self.miniapp = await Miniapp.open(
             self.db,
             self.clock,

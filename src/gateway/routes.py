@@ -15,6 +15,7 @@ import gateway.operators.http
 import gateway.residents.http
 import gateway.staff.http
 import notifications.batches.http
+import notifications.batches.operating.http
 import notifications.callbacks.http
 import notifications.cases.http
 import notifications.channels.clouds.http
@@ -42,6 +43,7 @@ _EVERYWHERE: tuple[Handlers, ...] = (
     notifications.http.HANDLERS,
     notifications.services.http.HANDLERS,
     notifications.batches.http.HANDLERS,
+    notifications.batches.operating.http.HANDLERS,
     notifications.texts.http.HANDLERS,
     notifications.callbacks.http.HANDLERS,
     notifications.cases.http.HANDLERS,

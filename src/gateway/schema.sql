@@ -157,6 +157,7 @@ CREATE TABLE notifications.batch (
     fed bigint NOT NULL,
     fed_before bigint NOT NULL,
     withdrawn bigint NOT NULL,
+    paused_for text,
     CONSTRAINT batch_pkey PRIMARY KEY (batch_id),
     CONSTRAINT batch_check CHECK (refused >= 0 AND refused <= received),
     CONSTRAINT batch_fed_before_check CHECK (fed_before >= 0),
@@ -165,6 +166,7 @@ CREATE TABLE notifications.batch (
     CONSTRAINT batch_lane_check CHECK (lane >= 0 AND lane <= 4),
     CONSTRAINT batch_language_check CHECK (language = ANY (ARRAY['zh'::text, 'en'::text])),
     CONSTRAINT batch_name_check CHECK (length(name) >= 1 AND length(name) <= 120),
+    CONSTRAINT batch_paused_for_check CHECK (paused_for = ANY (ARRAY['text'::text, 'operator'::text])),
     CONSTRAINT batch_received_check CHECK (received >= 0),
     CONSTRAINT batch_rows_check CHECK (rows >= 1),
     CONSTRAINT batch_spans_check CHECK ((cardinality(spans) % 2) = 0),
@@ -177,10 +179,14 @@ CREATE TABLE notifications.batch (
     CONSTRAINT started_at_an_hour CHECK (starts_at IS NULL OR state <> 'open'::text)
 );
 CREATE INDEX batch_left ON notifications.batch USING btree (touched_at) WHERE state = ANY (ARRAY['open'::text, 'paused'::text]);
+CREATE INDEX batch_newest ON notifications.batch USING btree (opened_at DESC, batch_id DESC);
 CREATE INDEX batch_of_department ON notifications.batch USING btree (department_id, opened_at DESC, batch_id DESC);
 CREATE INDEX batch_started ON notifications.batch USING btree (starts_at) WHERE state = 'started'::text;
+CREATE INDEX batch_unended ON notifications.batch USING btree (department_id) WHERE state = ANY (ARRAY['open'::text, 'started'::text, 'paused'::text]);
 CREATE INDEX batch_unsettled ON notifications.batch USING btree (touched_at) WHERE NOT is_settled;
 COMMENT ON TABLE notifications.batch IS 'One text to many: what a department said of it, which rows have come (spans: first, last, first, last …), how many were fed. is_settled: its state is carried out in every bucket. distribution: batch_id';
+COMMENT ON COLUMN notifications.batch.received IS 'Rows that came. spans count blank lines too, which are neither taken nor refused.';
+COMMENT ON COLUMN notifications.batch.paused_for IS 'Why it is paused, where not by its sender: its text is not approved any more, or an operator paused it.';
 
 CREATE TABLE notifications.batch_refusal (
     batch_id uuid NOT NULL,
@@ -246,7 +252,7 @@ CREATE TABLE notifications.callback_endpoint (
     CONSTRAINT disabled_for_a_reason CHECK ((disabled_at IS NULL) = (disabled_for IS NULL))
 );
 CREATE UNIQUE INDEX five_endpoints_of_a_department ON notifications.callback_endpoint USING btree (service_id, number) WHERE removed_at IS NULL;
-COMMENT ON TABLE notifications.callback_endpoint IS 'Where departments are called back; address and secrets sealed. Never deleted, so that no id is used twice. distribution: reference';
+COMMENT ON TABLE notifications.callback_endpoint IS 'Where departments are called back; address and secrets sealed. Removed ones are deleted a day later. distribution: reference';
 
 CREATE TABLE notifications.callback_event (
     endpoint_id uuid NOT NULL,
@@ -378,6 +384,7 @@ CREATE TABLE notifications.delivery (
     reason text,
     fallback text[],
     counted text,
+    batch_id uuid,
     CONSTRAINT delivery_pkey PRIMARY KEY (bucket, message_id, channel),
     CONSTRAINT delivery_bucket_check CHECK (bucket >= 0 AND bucket <= 63),
     CONSTRAINT delivery_channel_check CHECK (channel = ANY (ARRAY['inbox'::text, 'sms'::text, 'email'::text, 'subscribe'::text])),
@@ -394,8 +401,10 @@ CREATE INDEX delivery_alerted ON notifications.delivery USING btree (stage, ende
 CREATE INDEX delivery_open ON notifications.delivery USING btree (bucket, stage, next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX delivery_uncounted ON notifications.delivery USING btree (bucket) WHERE ended_at IS NOT NULL AND counted IS DISTINCT FROM stage;
 CREATE INDEX delivery_waiting ON notifications.delivery USING btree (bucket, lane, next_at) WHERE stage = 'waiting'::text;
+CREATE INDEX delivery_waiting_of_batch ON notifications.delivery USING btree (batch_id, bucket) WHERE stage = 'waiting'::text AND batch_id IS NOT NULL;
 COMMENT ON TABLE notifications.delivery IS 'A message on one channel. next_at: waiting, when to try; sending, when the lease ends; accepted, until when a receipt is awaited. distribution: bucket';
 COMMENT ON COLUMN notifications.delivery.fallback IS 'The channels that take over when this one certainly fails.';
+COMMENT ON COLUMN notifications.delivery.batch_id IS 'The batch that its message is of.';
 
 CREATE TABLE notifications.demo_sms (
     phone_digest bytea NOT NULL,
@@ -507,6 +516,7 @@ CREATE TABLE notifications.last_told (
     message_id uuid NOT NULL,
     template text NOT NULL,
     told_at timestamp with time zone NOT NULL,
+    optional_at timestamp with time zone,
     CONSTRAINT last_told_pkey PRIMARY KEY (phone_digest, caller),
     CONSTRAINT last_told_caller_check CHECK (length(caller) >= 1 AND length(caller) <= 128),
     CONSTRAINT last_told_message_bucket_check CHECK (message_bucket >= 0 AND message_bucket <= 63),
@@ -532,6 +542,7 @@ CREATE TABLE notifications.message (
     stage text NOT NULL,
     batch_id uuid,
     forgotten_at timestamp with time zone,
+    withdrawn_at timestamp with time zone,
     CONSTRAINT message_pkey PRIMARY KEY (bucket, message_id),
     CONSTRAINT one_message_of_a_promise UNIQUE (bucket, caller, key),
     CONSTRAINT bucket_in_id CHECK ((get_byte(uuid_send(message_id), 15) & 63) = bucket),
@@ -546,6 +557,7 @@ CREATE INDEX message_due ON notifications.message USING btree (bucket, lane, due
 CREATE INDEX message_owed_of_batch ON notifications.message USING btree (batch_id, bucket) WHERE stage = 'owed'::text AND batch_id IS NOT NULL;
 CREATE INDEX message_unsendable ON notifications.message USING btree (owed_at) WHERE stage = 'unsendable'::text;
 COMMENT ON TABLE notifications.message IS 'What is owed to somebody, values sealed to the row. distribution: bucket';
+COMMENT ON COLUMN notifications.message.withdrawn_at IS 'When it was taken back, of one that had become deliveries: no further try is made at any of them.';
 
 CREATE TABLE notifications.not_forgotten (
     bucket integer NOT NULL,
@@ -618,10 +630,13 @@ CREATE TABLE notifications.received_text (
     outcome text,
     service_id uuid,
     handled_at timestamp with time zone,
+    failures smallint DEFAULT 0 NOT NULL,
+    put_aside_until timestamp with time zone,
     CONSTRAINT received_text_pkey PRIMARY KEY (phone_digest, text_id),
     CONSTRAINT received_once UNIQUE (phone_digest, provider, provider_ref),
     CONSTRAINT handled_as_something CHECK ((stage = 'handled'::text) = (handled_at IS NOT NULL) AND (stage = 'handled'::text) = (meaning IS NOT NULL) AND (stage = 'handled'::text) = (outcome IS NOT NULL)),
     CONSTRAINT kept_or_passed_on CHECK ((sealed_text IS NULL) = (NOT outcome IS DISTINCT FROM 'passed_on'::text)),
+    CONSTRAINT received_text_failures_check CHECK (failures >= 0),
     CONSTRAINT received_text_meaning_check CHECK (meaning = ANY (ARRAY['opt_out'::text, 'opt_out_of_all'::text, 'opt_in'::text, 'confirm'::text, 'other'::text])),
     CONSTRAINT received_text_outcome_check CHECK (outcome = ANY (ARRAY['opted_out'::text, 'opted_in'::text, 'confirmed'::text, 'not_possible'::text, 'passed_on'::text, 'kept'::text, 'failed'::text])),
     CONSTRAINT received_text_phone_digest_check CHECK (length(phone_digest) = 32),
@@ -667,19 +682,22 @@ CREATE TABLE notifications.request (
     CONSTRAINT request_asked_check CHECK (length(asked) = 32),
     CONSTRAINT request_channel_check CHECK (channel = ANY (ARRAY['inbox'::text, 'sms'::text, 'email'::text])),
     CONSTRAINT request_kind_check CHECK (kind = ANY (ARRAY['live'::text, 'team'::text, 'test'::text])),
-    CONSTRAINT request_reference_check CHECK (length(reference) >= 1 AND length(reference) <= 200)
+    CONSTRAINT request_reference_check CHECK (octet_length(reference) >= 1 AND octet_length(reference) <= 1000)
 );
 CREATE INDEX request_by_reference ON notifications.request USING btree (service_id, reference, message_id) WHERE reference IS NOT NULL;
+CREATE INDEX request_single ON notifications.request USING btree (service_id, kind, message_id) WHERE batch_id IS NULL;
 COMMENT ON TABLE notifications.request IS 'Which messages a service asked for; asked is the keyed digest of the body, where it came under a key to be retried with. distribution: service_id';
 
 CREATE TABLE notifications.said (
     digest bytea NOT NULL,
     said_at timestamp with time zone NOT NULL,
+    message_id uuid,
     CONSTRAINT said_pkey PRIMARY KEY (digest),
     CONSTRAINT said_digest_check CHECK (length(digest) = 16)
 );
 CREATE INDEX said_by_time ON notifications.said USING btree (said_at);
 COMMENT ON TABLE notifications.said IS 'What a department said to a number in the last minutes, by a keyed digest of who, to whom and what. distribution: digest';
+COMMENT ON COLUMN notifications.said.message_id IS 'The message it was said in.';
 
 CREATE TABLE notifications.sent_count (
     caller text NOT NULL,

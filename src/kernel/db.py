@@ -6,6 +6,7 @@ when it raises. A connection that died while it lay idle costs nobody an error: 
 
 import asyncio
 import logging
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -44,6 +45,9 @@ LOST: tuple[type[BaseException], ...] = (
     asyncpg.TooManyConnectionsError,
     asyncpg.InternalClientError,  # what asyncpg says of a connection whose end it was told of and has not seen yet
 )
+CHAIN_MAX = 20
+"""Errors looked through, each the cause of the one before."""
+_ARGUMENT = re.compile(r"invalid input for query argument \$\d+")
 log = logging.getLogger(__name__)
 
 
@@ -245,6 +249,7 @@ class _Borrowed:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        _strike_values(error)
         if error is None or not _ends_connection(self._conn, error):
             self._db._give_back(self._conn)  # noqa: SLF001
             return
@@ -279,6 +284,7 @@ class _Transaction:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        _strike_values(error)
         if error is None:
             await self._commit()
         elif _ends_connection(self._conn, error):
@@ -293,6 +299,7 @@ class _Transaction:
             tag = await self._conn.execute("COMMIT")
         except BaseException as error:
             self._db._discard(self._conn)  # noqa: SLF001
+            _strike_values(error)
             if isinstance(error, Exception):
                 raise OutcomeUnknown(f"no answer to COMMIT: {_words(error)}") from error
             raise
@@ -361,6 +368,21 @@ def _ends_connection(conn: Any, error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError | asyncpg.InternalClientError | TimeoutError):
         return _is_lost(conn, error)
     return False
+
+
+def _strike_values(error: BaseException | None) -> None:
+    """Take out of an error, and of those it came of, what PostgreSQL says of rows: a DETAIL repeats their values.
+
+    asyncpg does the same with an argument it cannot encode.
+    """
+    for _ in range(CHAIN_MAX):
+        if error is None:
+            return
+        if isinstance(error, asyncpg.PostgresError):
+            error.detail = None
+            if error.args and (found := _ARGUMENT.match(str(error.args[0]))) is not None:
+                error.args = (found[0],)
+        error = error.__cause__ or error.__context__
 
 
 def _words(error: BaseException) -> str:

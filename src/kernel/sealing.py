@@ -34,6 +34,10 @@ class NotSealedHere(Exception):
     """These bytes are no envelope of ours for this purpose and place."""
 
 
+class KeyNotHere(NotSealedHere):
+    """This looks like an envelope under a key we do not have: perhaps a newer one, or one that was thrown away."""
+
+
 class KeyFileRefused(Exception):
     """The key file is missing, readable by others, or not in the form we write."""
 
@@ -83,10 +87,12 @@ class Sealer:
         ]
 
     def unseal(self, envelope: bytes, bound_to: bytes) -> bytes:
-        """Raises NotSealedHere for anything but what `seal` made with the same `bound_to`."""
+        """Raises NotSealedHere for anything but what `seal` made with the same `bound_to`: KeyNotHere, where that may
+        be only because its key is not among ours."""
         box = self._boxes.get(envelope[1 : 1 + KEY_ID_BYTES])
         if box is None or envelope[:1] != FORMAT or len(envelope) < OVERHEAD_BYTES:
-            raise NotSealedHere
+            is_ours = envelope[:1] == FORMAT and len(envelope) >= OVERHEAD_BYTES
+            raise KeyNotHere if is_ours else NotSealedHere
         try:
             return box.decrypt(envelope[1 + KEY_ID_BYTES : HEAD_BYTES], envelope[HEAD_BYTES:], bound_to)
         except InvalidTag:

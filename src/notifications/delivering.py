@@ -15,6 +15,7 @@ from kernel.db import Database
 from kernel.ids import BUCKETS
 from kernel.log import get_logger
 from notifications import queries
+from notifications.isolating import Isolating
 from notifications.model import Lane
 from notifications.outbox import HINT_OTP
 from notifications.routing.carriers import Carriers
@@ -42,6 +43,7 @@ class Delivering:
         self._due: dict[Lane, dict[int, None]] = {lane: {} for lane in Lane}
         self._wake = {lane: asyncio.Event() for lane in Lane}
         self._under_way: set[asyncio.Task[None]] = set()
+        self._isolating = {lane: Isolating(f"claim {lane.name.lower()}") for lane in Lane}
         self.look_now = asyncio.Event()
 
     def hint(self, payload: str) -> None:
@@ -109,12 +111,13 @@ class Delivering:
             task.exception()  # told to whoever waits for the task; when stopping, nobody does
 
     async def _begin(self, lane: Lane, bucket: int) -> None:
-        """Claim a batch and let it go its way."""
-        batch = await self._sending.claim(bucket, lane)
-        if batch.is_full:
-            self._found(lane, [bucket])
-        if batch.flights:
-            self._start(self._carry(batch))
+        """Claim a batch and let it go its way. A bucket in which that fails is found again when next we look."""
+        with self._isolating[lane].one(bucket):
+            batch = await self._sending.claim(bucket, lane)
+            if batch.is_full:
+                self._found(lane, [bucket])
+            if batch.flights:
+                self._start(self._carry(batch))
 
     async def _carry(self, batch: Batch) -> None:
         try:

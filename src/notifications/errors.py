@@ -16,7 +16,7 @@ class MessageNotFound(NotFound):
 
 
 class DaysOutOfRange(Unprocessable):
-    """`from` is after `to`, or the days between them are more than are counted at once."""
+    """`from` is after `to`, too many days lie between them, or they are not of the years 1900 to 2200."""
 
     code = "notifications.days_out_of_range"
 

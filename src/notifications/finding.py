@@ -83,7 +83,7 @@ class Finding:
             receipts = await self._unmatched(conn, since, now - FOUND_AFTER)
             attempts = await self._attempts(conn, receipts, since)
             meant = await self._meant(conn, attempts, receipts) if attempts else []
-        for receipt, one in meant:
+        for receipt, one in sorted(meant, key=lambda pair: -pair[1].parts):  # the name of all its parts comes last
             await self._file(receipt, one, now)
         if meant:
             log.info("receipts named attempts whose answer was lost", count=len(meant))
@@ -175,6 +175,16 @@ class Finding:
         async with self._db.transaction() as conn:
             if meant.parts == 1:  # one part of several says nothing of the others; when all are told, that is known
                 await carrying.record_outcomes(conn, bucket, [known], now=now)
+                await carrying.accept(
+                    conn,
+                    bucket,
+                    channel,
+                    [message_id],
+                    [attempt.fence],
+                    [receipt.provider_ref],
+                    now=now,
+                    next_at=now + RECEIPT_PATIENCE,
+                )  # fmt: skip -- nobody else is asked any more, unless somebody was already
             await queries.insert_carried(conn, together, [row])
 
 

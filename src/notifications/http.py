@@ -12,16 +12,18 @@ from msgspec import Meta
 from kernel.audience import Handlers
 from kernel.errors import IdempotencyKeyReused, RoleMissing
 from kernel.ids import MessageId
-from kernel.plain_text import ONE_LINE, SEVERAL_LINES
 from kernel.principal import Audience, DepartmentSystem, Operator
 from kernel.problems import refuses
 from notifications import notifying
 from notifications.ending import alerting
 from notifications.ending.alerting import Alerts
 from notifications.errors import MessageNotFound
+from notifications.free_words import LINE, LINES, holds_link
 from notifications.notifying import Notice, NoticeState
 from notifications.parts import Notifications
 from notifications.residents import http as residents
+from notifications.services.errors import TooManyThisMinute, TooManyToday
+from notifications.services.parts import Services
 
 IdempotencyKey = Annotated[
     str,
@@ -33,19 +35,24 @@ IdempotencyKey = Annotated[
         description="Chosen by you, one for each notice: a retry with the same key and body gets the first answer.",
     ),
 ]
-PrintableLine = Annotated[str, Meta(min_length=1, max_length=60, pattern=ONE_LINE)]
-PrintableText = Annotated[str, Meta(min_length=1, max_length=400, pattern=SEVERAL_LINES)]
+PrintableLine = Annotated[str, Meta(min_length=1, max_length=60, pattern=LINE)]
+PrintableText = Annotated[str, Meta(min_length=1, max_length=400, pattern=LINES)]
 
 
 class NoticeRequest(msgspec.Struct, forbid_unknown_fields=True):
     """A notice to one person, who is named by their resident identity number.
 
-    It is signed with the name your department is registered under.
+    It is signed with the name your department is registered under, and counted with what you send. Nobody approved its
+    words: they hold no link, and no 【 or 】. What is to lead somewhere is a text of yours that an operator approves.
     """
 
     id_number: Annotated[str, Meta(pattern=r"^[0-9]{17}[0-9X]$(?!\n)", examples=["310107198110069973"])]
     title: PrintableLine
     body: PrintableText
+
+    def __post_init__(self) -> None:
+        if holds_link(self.title) or holds_link(self.body):
+            raise ValueError("a notice holds no link")
 
 
 class NoticeFiled(msgspec.Struct):
@@ -59,17 +66,19 @@ class NoticeFiled(msgspec.Struct):
     operation_id="sendNotice",
     summary="Tell a person something",
     status_code=202,
-    responses=refuses(IdempotencyKeyReused, RoleMissing),
+    responses=refuses(IdempotencyKeyReused, RoleMissing, TooManyThisMinute, TooManyToday),
 )
 async def send_notice(
     data: JSONBody[NoticeRequest],
     idempotency_key: IdempotencyKey,
     department: NamedDependency[DepartmentSystem],
     notifications: NamedDependency[Notifications],
+    services: NamedDependency[Services],
 ) -> NoticeFiled:
     """File a notice: it goes to the person's inbox and, unless they chose otherwise, to their phone."""
     now = notifications.clock.now()
-    async with notifications.db.transaction() as conn:
+    counting = services.counting.one(department.department_id)
+    async with counting as count, notifications.db.transaction() as conn:
         to = await notifications.people.find(conn, data.id_number)
         filed = await notifying.notify(
             conn,
@@ -79,6 +88,7 @@ async def send_notice(
             idempotency_key,
             Notice(to, data.title, data.body),
             body=msgspec.json.encode(data),
+            count=count,
             now=now,
         )
     return NoticeFiled(filed.message_id)

@@ -10,6 +10,8 @@ import msgspec
 Language = Literal["zh", "en"]
 Channel = Literal["inbox", "sms", "email", "subscribe"]
 """`subscribe` is a subscribe message (订阅消息) of the mini-program."""
+OUTSIDE: tuple[Channel, ...] = ("sms", "email", "subscribe")
+"""The channels that somebody else carries."""
 
 CALLER_PREFIX = "department:"
 """How the callers are called that are departments; their id follows."""
@@ -81,11 +83,13 @@ def has_surely_failed(tried: Iterable[Outcome | Reading | None]) -> bool:
 
 
 TRIES_MAX = 20
-"""Attempts at one delivery, those included that a provider refused for being busy."""
+"""Attempts at one delivery; what a provider is too busy for alone goes on, ever less often, while it is good."""
 RECEIPT_PATIENCE = timedelta(hours=72)
 """How long a receipt is awaited: GSM carriers keep trying a phone that is off for up to three days."""
 BUSY_PAUSE = timedelta(seconds=1)
 BUSY_PAUSE_MAX = timedelta(minutes=10)
+STAND_IN_AFTER = 7
+"""Attempts at a busy provider, in about a minute, after which the channels take over that stand in for its own."""
 UNKNOWN_PAUSE = {Lane.OTP: timedelta(seconds=3), Lane.CHANGE: timedelta(minutes=1)}
 """How long a receipt may still answer before a critical message goes out through another provider."""
 assert UNKNOWN_PAUSE.keys() == MAY_REPEAT
@@ -98,7 +102,8 @@ class Step(msgspec.Struct, frozen=True):
     next_at: datetime | None = None
 
 
-RefusalKind = Literal["busy", "provider", "recipient"]
+RefusalKind = Literal["busy", "later", "provider", "message", "recipient"]
+"""How a provider says no (`channels.provider.Refused`)."""
 
 
 def next_step(
@@ -110,8 +115,10 @@ def next_step(
     is_another_left: bool,
     now: datetime,
     expires_at: datetime,
+    has_stand_in: bool = False,
 ) -> Step:
-    """What follows from the outcome of attempt number `tries`; `is_another_left`: some provider was never tried.
+    """What follows from the outcome of attempt number `tries`; `is_another_left`: some provider was never tried, or
+    may be asked again after an unknown outcome; `has_stand_in`: other channels take over from what is undeliverable.
 
     Unknown is never "failed": only a critical lane tries elsewhere, after a pause in which a receipt may still come;
     on the others it ends, alerted. A certain no doubles nothing and may be tried again until the message expires.
@@ -124,7 +131,8 @@ def next_step(
     else:
         again_at = _after_refusal(refusal, tries, is_another_left=is_another_left, now=now)
         end = DeliveryStage.UNDELIVERABLE
-    if again_at is None or tries >= TRIES_MAX:
+    tries_max = TRIES_MAX if refusal not in ("busy", "later") else STAND_IN_AFTER if has_stand_in else None
+    if again_at is None or (tries_max is not None and tries >= tries_max):
         return Step(end)
     if again_at >= expires_at:
         return Step(end if outcome is Outcome.UNKNOWN else DeliveryStage.EXPIRED)
@@ -136,7 +144,7 @@ def _after_refusal(refusal: RefusalKind | None, tries: int, *, is_another_left: 
         return None
     if is_another_left:
         return now
-    if refusal == "provider":
+    if refusal in ("provider", "message"):
         return None
     doubled: int = 2 ** min(tries - 1, 10)
     return now + min(BUSY_PAUSE * doubled, BUSY_PAUSE_MAX)

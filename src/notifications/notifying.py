@@ -9,10 +9,10 @@ from kernel import audit, idempotency
 from kernel.db import Connection
 from kernel.ids import DepartmentId, MessageId, PersonId
 from kernel.principal import DepartmentSystem
-from kernel.sealing import Sealer
 from notifications import model, queries, templates
 from notifications.errors import MessageNotFound
 from notifications.outbox import Outbox, Owed, ToNobody, bucket_in
+from notifications.services.counting import Count
 from notifications.statistics.tallying import Taken, tally_taken
 
 CALLER_PREFIX = model.CALLER_PREFIX
@@ -43,21 +43,23 @@ class NoticeState(msgspec.Struct, frozen=True):
 async def notify(
     conn: Connection,
     outbox: Outbox,
-    sealer: Sealer,
+    answers: idempotency.Answers,
     department: DepartmentSystem,
     key: str,
     notice: Notice,
     *,
     body: bytes,
+    count: Count,
     now: datetime,
 ) -> Filed:
     """Owe the notice once per department and key, signed with its registered name; a retry gets the first answer.
 
-    Raises IdempotencyKeyReused when the key came before with another `body`.
+    Raises IdempotencyKeyReused when the key came before with another `body`, and what `count` raises for a new one.
     """
     caller = f"{CALLER_PREFIX}{department.department_id}"
 
     async def work() -> Filed:
+        count()
         owed = Owed(
             caller=caller,
             key=key,
@@ -75,7 +77,7 @@ async def notify(
         return Filed(message_id)
 
     request = idempotency.Request(caller, key, body)
-    return await idempotency.once(conn, sealer, request, Filed, work, now=now)
+    return await idempotency.once(conn, answers, request, Filed, work, now=now)
 
 
 async def state(conn: Connection, department_id: DepartmentId, message_id: MessageId) -> NoticeState:

@@ -12,7 +12,8 @@ from kernel.ids import BUCKETS, MessageId, PersonId, bucket_of, uuid7
 from kernel.sealing import Keys
 from notifications import queries
 from notifications.ending.endings import Ended, Endings
-from notifications.model import Channel, DeliveryStage, Lane, Language, MessageStage
+from notifications.ending.reasons import Reason
+from notifications.model import Lane, Language, MessageStage
 from notifications.seals import Address, Seals
 from notifications.template import Template
 
@@ -109,18 +110,18 @@ class Outbox:
         return await queries.select_message_id(conn, row.bucket, row.caller, row.key)
 
     async def withdraw(self, conn: Connection, caller: str, key: str, *, now: datetime) -> bool:
-        """Take back what is not yet sent: a reminder of a booking that was moved. What is sent is sent.
+        """Take back what is not yet sent: a reminder of a booking that was moved. What is sent is sent, and what is
+        in the air at this moment is not tried again.
 
         Whether nobody was told anything of it, not even in an inbox.
         """
         bucket = bucket_of(caller, key)
-        found = await queries.withdraw_message(conn, bucket, caller, key)
+        found = await queries.withdraw_message(conn, bucket, caller, key, now=now)
         if found is None:
             return False
-        taken: list[Channel] = await queries.withdraw_deliveries(conn, bucket, found.message_id, now=now)
         ended = [
-            Ended(bucket, found.message_id, channel, DeliveryStage.WITHDRAWN, caller, None, found.lane)
-            for channel in taken
+            Ended(bucket, found.message_id, channel, stage, caller, Reason.TAKEN_BACK, found.lane)
+            for channel, stage in await queries.withdraw_deliveries(conn, bucket, found.message_id, now=now)
         ]
         if found.stage is MessageStage.WITHDRAWN:
             ended.append(Ended(bucket, found.message_id, None, MessageStage.WITHDRAWN, caller, None, found.lane))

@@ -5,6 +5,7 @@ from functools import partial
 
 from kernel.clock import Clock
 from kernel.db import Database
+from kernel.idempotency import Answers
 from kernel.people import People
 from kernel.redis import Redis
 from kernel.sealing import Keys
@@ -67,7 +68,7 @@ class Notifications:
         self.texts = Texts(db)
         self.wordings = Wordings(self.texts)
         self.inbox = Inbox(seals, self.wordings)
-        self.answers = keys.sealer("notifications.answers")
+        self.answers = Answers(keys, "notifications.answers")
         self.grants = Grants(keys, subscribe_texts or SubscribeTexts())
         self.rules = Rules(seals, has_quiet_hours=bool(providers))
         self.demo_outbox = DemoOutbox(db, clock, seals)

@@ -1,12 +1,13 @@
 """What becomes of what is due: an item in an inbox, parcels for providers, or an end. Nothing is sent here."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from kernel.db import Connection
 from kernel.ids import MessageId
 from kernel.log import get_logger
+from kernel.sealing import KeyNotHere
 from notifications import queries
 from notifications.carrying.deciding import Deciding
 from notifications.carrying.giving_way import GivingWay
@@ -16,13 +17,17 @@ from notifications.composing import Draft, SealedContacts, Tries, opened
 from notifications.contacts import Contacts
 from notifications.ending.endings import Ended
 from notifications.ending.reasons import Reason
-from notifications.model import Channel, DeliveryStage, Lane, MessageStage, Step
+from notifications.model import Channel, DeliveryStage, Lane, MessageStage, Step, has_surely_failed
 from notifications.reaching.grants import Granted, Grants, Want
 from notifications.routing.carriers import Carriers
 from notifications.routing.rules import About, Question, Rules
 from notifications.seals import Seals
 from notifications.wordings import Wordings
 
+POSTPONE: Final = timedelta(seconds=30)
+"""How long a message waits whose wording or keys this worker does not know: another, newer one may."""
+READ_SOON: Final = timedelta(seconds=2)
+"""The same for a department's text, which is read meanwhile: it was approved a moment ago, in another process."""
 AT_A_STRETCH: Final = 32
 """Messages planned before others have their turn on the loop: a code must not wait for a whole batch of bulk."""
 
@@ -83,6 +88,8 @@ class Planning:
             draft = self._draft_again(plan, bucket, delivery, contacts, tried, now)
             if draft is not None:
                 drafts.append(draft)
+        if plan.without_key:
+            log.warning("messages are sealed under a key that is not here", bucket=bucket, count=plan.without_key)
         stopped = await self._stopped(conn, drafts, now)
         granted = await self._granted(conn, drafts, now)
         deciding = Deciding(self._carriers, self._rules, plan, bucket, stopped, granted, lease_until, now)
@@ -105,6 +112,10 @@ class Planning:
             try:
                 return opened(message, template, contacts, self._seals, self._contacts)
             except Exception as fault:  # noqa: BLE001 -- it is alerted, and must not hold up the others
+                if isinstance(fault, KeyNotHere) and now < message.expires_at:
+                    plan.without_key += 1
+                    plan.postponed.append(message.message_id)
+                    return None
                 log.warning("message cannot be read", message_id=str(message.message_id), error=type(fault).__name__)
                 reason = Reason.CANNOT_BE_READ
         plan.unsendable.append(message.message_id)
@@ -122,19 +133,32 @@ class Planning:
         now: datetime,
     ) -> Draft | None:
         message = delivery.message
+        came_to, before = tried.get((message.message_id, delivery.channel), ({}, 0))
+        is_certain = has_surely_failed(came_to.values())
+        if delivery.is_withdrawn:
+            stage = DeliveryStage.WITHDRAWN if is_certain else DeliveryStage.UNKNOWN
+            move(plan, bucket, delivery, Decision(Step(stage), Reason.TAKEN_BACK), now)
+            return None
+        over = DeliveryStage.UNDELIVERABLE if is_certain else DeliveryStage.UNKNOWN
         template = self._wordings.find(message.template, message.version)
+        if template is None:
+            is_read = self._wordings.may_be_read(message.template)
+            if is_read:
+                plan.unknown.add((message.template, message.version))
+            again_at = now + (READ_SOON if is_read else POSTPONE)
+            move(plan, bucket, delivery, _put_back(message, again_at, over, Reason.UNKNOWN_TEXT), now)
+            return None
         try:
-            if template is None:
-                raise LookupError("unknown text")
             draft = opened(message, template, contacts, self._seals, self._contacts)
+        except KeyNotHere:
+            plan.without_key += 1
+            move(plan, bucket, delivery, _put_back(message, now + POSTPONE, over, Reason.CANNOT_BE_READ), now)
+            return None
         except Exception as fault:  # noqa: BLE001 -- it is alerted, and must not hold up the others
             log.warning("message cannot be read", message_id=str(message.message_id), error=type(fault).__name__)
-            end = Decision(Step(DeliveryStage.UNDELIVERABLE), Reason.CANNOT_BE_READ)
-            move(plan, bucket, delivery, end, now)
+            move(plan, bucket, delivery, Decision(Step(over), Reason.CANNOT_BE_READ), now)
             return None
-        draft.delivery = delivery
-        draft.tried, before = tried.get((message.message_id, delivery.channel), ({}, 0))
-        draft.tries = before + 1
+        draft.delivery, draft.tried, draft.tries = delivery, came_to, before + 1
         draft.ways = tuple(one for one in draft.ways if one == delivery.channel)
         return draft
 
@@ -179,3 +203,8 @@ class Planning:
             message_id = str(draft.message.message_id)
             log.warning("a subscribe message cannot be written", message_id=message_id, error=type(fault).__name__)
             return None
+
+
+def _put_back(message: queries.DueMessage, again_at: datetime, over: DeliveryStage, reason: Reason) -> Decision:
+    """Leave another try to a worker that knows more, while there is time for one; else its end, which is alerted."""
+    return Decision(Step(over) if again_at >= message.expires_at else Step(DeliveryStage.WAITING, again_at), reason)

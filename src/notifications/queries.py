@@ -6,13 +6,14 @@ and inboxes: `residents/queries.py`.
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 import msgspec
 
 from kernel.db import Connection
 from kernel.grouping import Many
 from kernel.ids import MessageId, PersonId
-from notifications.model import Channel, Lane, MessageStage, Outcome
+from notifications.model import Channel, DeliveryStage, Lane, MessageStage, Outcome
 
 # ---- what is owed
 
@@ -106,31 +107,73 @@ class Withdrawn(msgspec.Struct, frozen=True):
     lane: Lane
 
 
-async def withdraw_message(conn: Connection, bucket: int, caller: str, key: str) -> Withdrawn | None:
-    """Take a message back unless it became deliveries; None if there is none, or nothing of it is left to take."""
+async def withdraw_message(conn: Connection, bucket: int, caller: str, key: str, *, now: datetime) -> Withdrawn | None:
+    """Take a message back; if it became deliveries, remember that no further try is made at any of them.
+
+    None if there is none, or nothing of it is left to take.
+    """
     row = await conn.fetchrow(
         """
         -- notifications.withdraw_message
-        UPDATE notifications.message SET stage = CASE stage WHEN 'owed' THEN 'withdrawn' ELSE stage END
+        UPDATE notifications.message
+           SET stage = CASE stage WHEN 'owed' THEN 'withdrawn' ELSE stage END,
+               withdrawn_at = CASE stage WHEN 'routed' THEN coalesce(withdrawn_at, $4) END
          WHERE bucket = $1 AND caller = $2 AND key = $3 AND stage IN ('owed', 'routed')
         RETURNING message_id, stage, lane
         """,
-        bucket, caller, key,
+        bucket, caller, key, now,
     )  # fmt: skip
     return None if row is None else Withdrawn(row[0], MessageStage(row[1]), Lane(row[2]))
 
 
-async def withdraw_deliveries(conn: Connection, bucket: int, message_id: MessageId, *, now: datetime) -> list[Channel]:
-    """Take back the deliveries nobody is sending at this moment; their channels."""
+async def remember_withdrawn(
+    conn: Connection, bucket: int, message_id: MessageId, caller: str, *, now: datetime
+) -> None:
+    """Make no further try at a caller's message that became deliveries."""
+    await conn.execute(
+        """
+        -- notifications.remember_withdrawn
+        UPDATE notifications.message SET withdrawn_at = $4
+         WHERE bucket = $1 AND message_id = $2 AND caller = $3 AND stage = 'routed' AND withdrawn_at IS NULL
+        """,
+        bucket, message_id, caller, now,
+    )  # fmt: skip
+
+
+async def select_withdrawn(conn: Connection, bucket: int, message_ids: Sequence[MessageId]) -> set[MessageId]:
+    """Those of some messages that were taken back after they had become deliveries."""
+    rows = await conn.fetch(
+        """
+        -- notifications.select_withdrawn
+        SELECT message_id FROM notifications.message
+         WHERE bucket = $1 AND message_id = ANY($2) AND withdrawn_at IS NOT NULL
+        """,
+        bucket, message_ids,
+    )  # fmt: skip
+    return {row["message_id"] for row in rows}
+
+
+async def withdraw_deliveries(
+    conn: Connection, bucket: int, message_id: MessageId, *, now: datetime
+) -> list[tuple[Channel, DeliveryStage]]:
+    """Take back the deliveries nobody is sending at this moment: their channels, and as what each ends.
+
+    Unknown, where an attempt may be in somebody's hand.
+    """
     rows = await conn.fetch(
         """
         -- notifications.withdraw_deliveries
-        UPDATE notifications.delivery SET stage = 'withdrawn', next_at = NULL, ended_at = $3
-         WHERE bucket = $1 AND message_id = $2 AND stage = 'waiting' RETURNING channel
+        UPDATE notifications.delivery AS d
+           SET next_at = NULL, ended_at = $3, reason = 'taken back',
+               stage = CASE WHEN EXISTS (
+                   SELECT 1 FROM notifications.attempt AS a
+                    WHERE a.bucket = $1 AND a.message_id = d.message_id AND a.channel = d.channel
+                      AND a.outcome IS DISTINCT FROM 'rejected' AND NOT a.missed) THEN 'unknown' ELSE 'withdrawn' END
+         WHERE d.bucket = $1 AND d.message_id = $2 AND d.stage = 'waiting' RETURNING d.channel, d.stage
         """,
         bucket, message_id, now,
     )  # fmt: skip
-    return [row["channel"] for row in rows]
+    return [(row["channel"], DeliveryStage(row["stage"])) for row in rows]
 
 
 # ---- claiming
@@ -148,14 +191,20 @@ class DueMessage(msgspec.Struct, frozen=True, gc=False):
     version: int
     sealed_values: bytes
     expires_at: datetime
+    batch_id: UUID | None = None
 
 
 class DueDelivery(msgspec.Struct, frozen=True, gc=False):
-    """A delivery claimed for another attempt, under its new fence."""
+    """A delivery claimed for another attempt, under its new fence.
+
+    `is_withdrawn`: whoever owed the message took it back meanwhile. `has_stand_in`: others take over when it fails.
+    """
 
     message: DueMessage
     channel: Channel
     fence: int
+    is_withdrawn: bool = False
+    has_stand_in: bool = False
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -191,7 +240,8 @@ async def claim_messages(conn: Connection, bucket: int, lane: Lane, *, now: date
              ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED)
         UPDATE notifications.message AS m SET stage = 'routed' FROM due
          WHERE m.bucket = $1 AND m.message_id = due.message_id
-        RETURNING m.message_id, m.caller, m.person_id, m.address, m.template, m.version, m.sealed_values, m.expires_at
+        RETURNING m.message_id, m.caller, m.person_id, m.address, m.template, m.version, m.sealed_values, m.expires_at,
+                  m.batch_id
         """,
         bucket, lane, now, limit,
     )  # fmt: skip
@@ -243,12 +293,15 @@ async def claim_deliveries(
           FROM due, notifications.message AS m
          WHERE d.bucket = $1 AND d.message_id = due.message_id AND d.channel = due.channel
            AND m.bucket = $1 AND m.message_id = due.message_id
-        RETURNING d.channel, d.fence,
+        RETURNING d.channel, d.fence, m.withdrawn_at IS NOT NULL, d.fallback IS NOT NULL,
                   m.message_id, m.caller, m.person_id, m.address, m.template, m.version, m.sealed_values, m.expires_at
         """,
         bucket, lane, now, lease_until, limit, channels,
     )  # fmt: skip
-    return [DueDelivery(DueMessage(lane, *whose), channel, fence) for channel, fence, *whose in rows]
+    return [
+        DueDelivery(DueMessage(lane, *whose), channel, fence, is_withdrawn, has_stand_in)
+        for channel, fence, is_withdrawn, has_stand_in, *whose in rows
+    ]
 
 
 class Tried(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ from notifications.channels.provider import Provider, RawReceipt, ReceivedText, 
 from notifications.ending.endings import Ended, Endings
 from notifications.ending.reasons import Reason
 from notifications.finding import message_named
+from notifications.isolating import Isolating
 from notifications.model import MAY_REPEAT, RECEIPT_PATIENCE, Channel, DeliveryStage, Lane, Reading
 from notifications.routing.carriers import Carriers
 from notifications.seals import Seals
@@ -43,6 +44,7 @@ class Receiving:
         self._seals = seals
         self._carriers = carriers
         self._endings = endings
+        self._isolating = Isolating("join receipts")
         self.arrived = asyncio.Event()
         """Set when receipts were stored by this process: a hint to join them now."""
         self.texts: TakeTexts | None = None
@@ -90,9 +92,10 @@ class Receiving:
             buckets = await queries.select_unjoined(conn, range(BUCKETS), since=since)
         joined = 0
         for bucket in buckets:
-            while (count := await self.join(bucket)) == JOINED_TOGETHER_MAX:
+            with self._isolating.one(bucket):
+                while (count := await self.join(bucket)) == JOINED_TOGETHER_MAX:
+                    joined += count
                 joined += count
-            joined += count
         return joined
 
     async def join(self, bucket: int) -> int:
@@ -133,7 +136,7 @@ async def _arrived(conn: Connection, found: Sequence[queries.Joined]) -> list[Pl
     """The deliveries that are there with what these receipts say, sorted, each once."""
     there: set[Place] = set()
     parts: dict[tuple[int, MessageId, Channel, int], int] = {}
-    wholes: dict[Place, int] = {}
+    wholes: dict[tuple[int, MessageId, Channel, int], int] = {}
     for one in found:
         if one.reading is not Reading.DELIVERED:
             continue
@@ -143,10 +146,10 @@ async def _arrived(conn: Connection, found: Sequence[queries.Joined]) -> list[Pl
         else:
             key = (*place, one.fence)
             parts[key] = parts.get(key, 0) | 1 << one.part
-            wholes[place] = (1 << one.parts) - 1
+            wholes[key] = (1 << one.parts) - 1
     if parts:
-        told = await queries.tell_parts(conn, [(*key, bits, wholes[key[:3]]) for key, bits in sorted(parts.items())])
-        there |= {place for place, bits in told.items() if bits == wholes[place]}
+        told = await queries.tell_parts(conn, [(*key, bits, wholes[key]) for key, bits in sorted(parts.items())])
+        there |= {key[:3] for key, bits in told.items() if bits == wholes[key]}
     return sorted(there)
 
 

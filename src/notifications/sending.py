@@ -28,17 +28,13 @@ from notifications.composing import SealedContacts, parts_of
 from notifications.contacts import Contacts
 from notifications.ending.endings import Endings
 from notifications.ending.reasons import Reason
-from notifications.model import MAY_REPEAT, Channel, Lane, MessageStage, Outcome, Reading
-from notifications.planning import Planning, Tried
+from notifications.model import MAY_REPEAT, OUTSIDE, Channel, Lane, MessageStage, Outcome, Reading
+from notifications.planning import POSTPONE, READ_SOON, Planning, Tried
 from notifications.reaching.grants import Grants
 from notifications.routing.carriers import Carriers
 from notifications.seals import Seals
 from notifications.wordings import Wordings
 
-POSTPONE: Final = timedelta(seconds=30)
-"""How long a message waits whose wording this worker does not know: another, newer one may."""
-READ_SOON: Final = timedelta(seconds=2)
-"""The same for a department's text, which is read meanwhile: it was approved a moment ago, in another process."""
 ORDINARY_AT_ONCE: Final = 6
 """Transactions of ordinary lanes at once, so that codes always find a connection and a database that listens."""
 
@@ -83,7 +79,9 @@ class Batch(msgspec.Struct, frozen=True):
 class NotesLastTold(Protocol):
     """Keeps which message a number was sent last, by whom."""
 
-    async def note(self, conn: Connection, bucket: int, flights: Sequence[Flight], *, now: datetime) -> None:
+    async def note(
+        self, conn: Connection, bucket: int, flights: Sequence[Flight], lane: Lane, *, now: datetime
+    ) -> None:
         """Note the SMS among these."""
         ...
 
@@ -116,6 +114,8 @@ class Sending:
         self._endings = endings
         self._grants = grants
         self._way = way
+        self._again_first: dict[tuple[int, Lane], bool] = defaultdict(bool)
+        """Whose turn it is: of what comes new, or of second tries, which would else never leave where much comes."""
         self._recording = Recording(db, clock, carriers, endings, grants)
         self._ordinary = asyncio.Semaphore(ORDINARY_AT_ONCE)
         self.last_told: NotesLastTold | None = None
@@ -145,12 +145,12 @@ class Sending:
                         claimed = await self._claim(bucket, lane, plan, limit)
         except OutcomeUnknown:
             # Perhaps the intents are committed; it is certain that none was acted on, so that is recorded.
-            self._let_go(plan.flights)
+            self._let_go(lane, plan.flights)
             never = [Answer(one, Outcome.REJECTED, "busy", reason=Reason.NEVER_SENT) for one in plan.flights]
             await self._record(bucket, lane, never)
             raise
         except BaseException:
-            self._let_go(plan.flights)
+            self._let_go(lane, plan.flights)
             raise
         if plan.unknown:
             await self._read_texts(plan)
@@ -165,9 +165,17 @@ class Sending:
     async def _claim(self, bucket: int, lane: Lane, plan: Plan, limit: int) -> int:
         now = self._clock.now()
         lease_until = now + PACES[lane].lease
+        again_first = self._again_first[bucket, lane]
+        self._again_first[bucket, lane] = not again_first
         async with self._db.transaction() as conn:
-            messages = await queries.claim_messages(conn, bucket, lane, now=now, limit=limit)
-            again = await self._claim_again(conn, bucket, lane, limit - len(messages), lease_until, now)
+            again: Sequence[queries.DueDelivery] = ()
+            messages: Sequence[queries.DueMessage] = ()
+            if again_first:
+                again = await self._claim_again(conn, bucket, lane, limit, lease_until, now)
+            if len(again) < limit:
+                messages = await queries.claim_messages(conn, bucket, lane, now=now, limit=limit - len(again))
+            if not again_first:
+                again = await self._claim_again(conn, bucket, lane, limit - len(messages), lease_until, now)
             contacts = await self._contacts_of(conn, [*messages, *(one.message for one in again)])
             tried = await _tried(conn, bucket, again)
             await self._planning.plan(
@@ -182,7 +190,9 @@ class Sending:
         """Deliveries whose next try is due: by no channel more than it has hands for, or they would come back."""
         if limit <= 0:
             return []
-        rooms = {channel: room for channel, room in self._carriers.rooms(lane).items() if room > 0}
+        rooms = self._carriers.rooms(lane)
+        uncarried = [channel for channel in OUTSIDE if channel not in rooms]  # what waits there must be told its end
+        rooms = {channel: room for channel, room in rooms.items() if room > 0} | dict.fromkeys(uncarried, limit)
         narrow = [channel for channel, room in rooms.items() if room < limit]
         asked = [([channel], rooms[channel]) for channel in narrow]
         if len(narrow) < len(rooms):
@@ -215,7 +225,7 @@ class Sending:
         await carrying.insert_deliveries(conn, plan.deliveries)
         await carrying.insert_intents(conn, intents)
         if self.last_told is not None:
-            await self.last_told.note(conn, bucket, plan.flights, now=now)
+            await self.last_told.note(conn, bucket, plan.flights, lane, now=now)
         await inbox.file(conn, self._seals, plan.items, now=now)
         if plan.moved:
             await carrying.move_deliveries(conn, bucket, plan.moved)
@@ -252,7 +262,7 @@ class Sending:
             patience = PACES[batch.lane].send_timeout
             answers = await self._offering.offer(batch.lane, provider, flights, patience)
         finally:
-            self._carriers.let_go(provider, len(flights))
+            self._carriers.let_go(provider, batch.lane, len(flights))
         seconds = asyncio.get_running_loop().time() - began
         was_busy = any(one.refusal == "busy" for one in answers)
         self._carriers.learn(provider, len(flights), seconds, was_busy=was_busy)
@@ -263,9 +273,9 @@ class Sending:
         async with self._turn(lane):
             await self._recording.record_patiently(bucket, lane, answers, PACES[lane].record_patience)
 
-    def _let_go(self, flights: Sequence[Flight]) -> None:
+    def _let_go(self, lane: Lane, flights: Sequence[Flight]) -> None:
         for flight in flights:
-            self._carriers.let_go(flight.provider)
+            self._carriers.let_go(flight.provider, lane)
 
 
 async def _tried(conn: Connection, bucket: int, again: Sequence[queries.DueDelivery]) -> Tried:

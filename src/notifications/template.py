@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from kernel.clock import in_shanghai
+from kernel.clock import in_shanghai, is_on_calendar
 from notifications.channels.provider import ProviderText
 from notifications.model import SEGMENTS_MAX, Channel, Lane, Language
 from notifications.segmenting import segments
@@ -73,9 +73,10 @@ def one_of(**words: tuple[str, str]) -> Placeholder:
 
 def _is_moment(value: str) -> bool:
     try:
-        return datetime.fromisoformat(value).tzinfo is not None
+        at = datetime.fromisoformat(value)
     except ValueError:
         return False
+    return at.tzinfo is not None and is_on_calendar(at)
 
 
 def _say_moment(value: str, language: Language) -> str:

@@ -24,7 +24,7 @@ NOBODY: Final = "+8610000000001"
 ROW: Final[dict[str, Any]] = {"phone": NOBODY, "values": READY_VALUES}
 
 plain(DEPARTMENT, "listServiceKeys", "readTeam", "listSentMessages", "listBatches", "readStatistics", "readRetention")
-plain(OPERATOR, "readEverybodysStatistics")
+plain(OPERATOR, "readEverybodysStatistics", "readSending", "listEverybodysBatches")
 
 
 @schemathesis.serializer(CSV)
@@ -134,6 +134,27 @@ def _(everybody: Everybody) -> Good:
 def _(everybody: Everybody) -> Good:
     """One that waits for its hour, paused: pausing it again changes nothing."""
     return Good({"batch_id": batch(everybody, "start", "pause", send_at=tomorrow(everybody))})
+
+
+@good("pauseBatchOf", OPERATOR)
+@good("cancelBatchOf", OPERATOR)
+def _(everybody: Everybody) -> Good:
+    return Good(everybodys(everybody, batch(everybody, "start", send_at=tomorrow(everybody))))
+
+
+@good("resumeBatchOf", OPERATOR)
+def _(everybody: Everybody) -> Good:
+    whose = everybodys(everybody, batch(everybody, "start", send_at=tomorrow(everybody)))
+    path = f"/operator/batches/{whose['service_id']}/{whose['batch_id']}/pause"
+    everybody.ask("POST", path, everybody.operator.access_token)
+    return Good(whose)
+
+
+def everybodys(everybody: Everybody, batch_id: str) -> dict[str, str]:
+    """A batch just opened, as operators name it."""
+    listed = everybody.ask("GET", "/operator/batches", everybody.operator.access_token).json()["batches"]
+    [service_id] = [one["department_id"] for one in listed if one["batch"]["batch_id"] == batch_id]
+    return {"service_id": service_id, "batch_id": batch_id}
 
 
 @good("chooseRetention", DEPARTMENT)

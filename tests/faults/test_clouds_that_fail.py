@@ -125,11 +125,11 @@ async def test_a_message_takes_its_reference_number_template_and_values_along(cl
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        ("isv.BUSINESS_LIMIT_CONTROL", "busy"),
+        ("isv.BUSINESS_LIMIT_CONTROL", "later"),
         ("isv.AMOUNT_NOT_ENOUGH", "busy"),
         ("Throttling.User", "busy"),
         ("SignatureDoesNotMatch", "busy"),
-        ("isv.SMS_TEMPLATE_ILLEGAL", "provider"),
+        ("isv.SMS_TEMPLATE_ILLEGAL", "message"),
         ("isv.SOMETHING_NEW", "provider"),
         ("isv.MOBILE_NUMBER_ILLEGAL", "recipient"),
     ],
@@ -142,9 +142,10 @@ async def test_what_aliyun_refuses_for_certain_is_refused_as_it_is_meant(cloud: 
 @pytest.mark.parametrize(
     ("said", "kind"),
     [
-        (status_of("LimitExceeded.PhoneNumberDailyLimit"), "busy"),
+        (status_of("LimitExceeded.PhoneNumberDailyLimit"), "later"),
+        (status_of("LimitExceeded.AppDailyLimit"), "busy"),
         (fault("AuthFailure.SignatureFailure"), "busy"),
-        (status_of("FailedOperation.TemplateIncorrectOrUnapproved"), "provider"),
+        (status_of("FailedOperation.TemplateIncorrectOrUnapproved"), "message"),
         (fault("InvalidParameterValue.SdkAppIdNotExist"), "provider"),
         (status_of("InvalidParameterValue.IncorrectPhoneNumber"), "recipient"),
         (status_of("FailedOperation.PhoneNumberInBlacklist"), "recipient"),
@@ -264,7 +265,7 @@ async def test_an_answer_that_is_late_is_unknown(cloud: Cloud) -> None:
 async def test_a_text_the_cloud_keeps_no_template_of_is_not_even_offered(cloud: Cloud) -> None:
     free = Sms(REFERENCE, PHONE, "free words", NOW)
     for provider in (cloud.aliyun, cloud.tencent):
-        assert await sent(provider, free) == Refused("provider", "no template")
+        assert await sent(provider, free) == Refused("message", "no template")
     assert cloud.asked == []
 
 
@@ -295,3 +296,17 @@ async def test_a_check_tells_a_key_that_is_known_from_one_that_is_not(cloud: Clo
     assert [request.headers.get("x-acs-action") or request.headers["X-TC-Action"] for request in cloud.asked] == [
         "QuerySmsTemplateList", "QuerySmsTemplateList", "DescribeSmsTemplateList", "DescribeSmsTemplateList",
     ]  # fmt: skip
+
+
+async def test_what_only_waited_for_a_connection_was_certainly_not_sent(cloud: Cloud) -> None:
+    async def slow(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(1.5)
+        return await says({"Code": "OK", "BizId": "1"})(request)
+
+    cloud.answer = slow
+    provider = Aliyun("a", Account("key", Secret("hush")), StoppedClock(NOW), endpoint=cloud.url, connections=2)
+    crowd = provider.at_once_max * 4
+    said = await asyncio.gather(*(provider.send(SMS) for _ in range(crowd)), return_exceptions=True)
+    await provider.close()
+    assert said.count(Accepted(("1",))) == len(cloud.asked) < crowd
+    assert said.count(Refused("busy", "ConnectionTimeoutError")) == crowd - len(cloud.asked), said

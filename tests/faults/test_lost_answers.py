@@ -9,7 +9,7 @@ from kernel.ids import bucket_of
 from notifications import templates
 from notifications.channels.provider import Accepted, RawReceipt, Sms, user_reference
 from notifications.finding import FOUND_AFTER, LOOKED_AT_MAX
-from notifications.model import UNKNOWN_PAUSE, Lane, Reading
+from notifications.model import RECEIPT_PATIENCE, UNKNOWN_PAUSE, Lane, Reading
 from notifications.outbox import ToPhone
 from notifications.segmenting import segments
 from tests.builders_notifications import (
@@ -200,3 +200,50 @@ async def test_a_code_that_arrived_after_all_does_not_go_out_once_more(db, clock
     clock.advance(UNKNOWN_PAUSE[Lane.OTP] + timedelta(seconds=1))
     await notifications.settle()
     assert (second.carried, await stages(db)) == ([], {"sms delivered": 1})
+
+
+async def test_a_change_its_carrier_is_known_to_have_taken_does_not_go_out_once_more(db, clock, keys) -> None:
+    """As the SMPP driver tells of an answer that came seconds too late: it is on its way."""
+    first, second = Carrier("cut", lambda _: TimeoutError()), Carrier("b")
+    notifications = notifications_over(db, clock, keys, first, second)
+    await owe(notifications, a_promise(templates.BOOKING_CANCELLED, due_at=clock.now()))
+    await notifications.settle()
+    late = RawReceipt("late", Reading.UNDERWAY, b"answered late", reference=first.carried[0].reference)
+    await notifications.receiving.take("cut", [late])
+    assert await find(notifications, clock) == 1
+    assert (await outcomes(db), await stages(db)) == ([("cut", "accepted")], {"sms accepted": 1})
+    clock.advance(UNKNOWN_PAUSE[Lane.CHANGE] + timedelta(seconds=1))
+    await notifications.settle()
+    assert second.carried == []
+    await notifications.receiving.take("cut", [RawReceipt("late", Reading.UNDELIVERED, b"")])
+    await notifications.receiving.join_arrived()
+    await notifications.settle()
+    assert (len(second.carried), await stages(db)) == (1, {"sms accepted": 1})
+
+
+async def test_what_is_known_to_be_accepted_is_not_alerted_any_more(notifications, db, clock, cut) -> None:
+    await owe(notifications, a_promise(due_at=clock.now()))
+    await notifications.settle()
+    assert await stages(db) == {"sms unknown": 1}
+    late = RawReceipt("late", Reading.UNDERWAY, b"", reference=cut.carried[0].reference)
+    await notifications.receiving.take("cut", [late])
+    assert await find(notifications, clock) == 1
+    assert await stages(db) == {"sms accepted": 1}
+    assert await db.fetchval("SELECT reason FROM notifications.attempt") == "by receipt"
+    clock.advance(RECEIPT_PATIENCE)
+    await notifications.settle()
+    assert await db.fetch("SELECT stage, reason FROM notifications.delivery") == [("unknown", "no receipt")]
+
+
+async def test_what_another_carrier_has_by_now_stays_with_it(db, clock, keys) -> None:
+    first, second = Carrier("cut", lambda _: TimeoutError()), Carrier("b", lambda _: TimeoutError())
+    notifications = notifications_over(db, clock, keys, first, second)
+    await owe(notifications, a_promise(templates.SIGN_IN_CODE, due_at=clock.now()))
+    for _ in range(2):
+        await notifications.settle()
+        clock.advance(UNKNOWN_PAUSE[Lane.OTP])
+    late = RawReceipt("late", Reading.UNDERWAY, b"", reference=first.carried[0].reference)
+    await notifications.receiving.take("cut", [late])
+    assert await find(notifications, clock) == 1
+    assert await outcomes(db) == [("cut", "accepted"), ("b", "unknown")]
+    assert await stages(db) == {"sms unknown": 1}

@@ -3,12 +3,17 @@
 import asyncio
 import contextlib
 import time
+from datetime import timedelta
+
+import pytest
 
 from kernel.clock import StoppedClock, SystemClock
 from kernel.db import Database
+from kernel.ids import BUCKETS, bucket_of
 from notifications import templates
 from notifications.carrying.deciding import HELD
 from notifications.channels.provider import Accepted, Refused
+from notifications.contacts import Choices
 from notifications.model import Lane
 from notifications.outbox import GOOD_FOR, ToEmail, ToPhone
 from notifications.routing.health import REST, UNWELL_AT
@@ -22,7 +27,7 @@ from tests.builders_notifications import (
     owe,
     stages,
 )
-from tests.builders_sending import BULK_TEXT, OneText
+from tests.builders_sending import BULK_TEXT, SUBSCRIBE_TEXTS, OneText, a_chooser, allow
 
 BULK_WAITING = 20_000
 BULK_A_SECOND = 3_000
@@ -43,7 +48,7 @@ async def carrying(notifications, *lanes: Lane):
     beats = [delivering.keep_looking(), *(delivering.keep_carrying(lane) for lane in lanes or Lane)]
     tasks = [asyncio.ensure_future(beat) for beat in beats]
     try:
-        yield
+        yield tasks
     finally:
         for task in tasks:
             task.cancel()
@@ -91,6 +96,93 @@ async def test_a_provider_of_few_hands_is_never_short_of_work(db, clock, keys) -
     async with carrying(notifications):
         await until(lambda: len(few.carried) == 600)
     assert await stages(db) == {"sms accepted": 600}
+
+
+async def test_no_more_sms_are_claimed_than_sms_have_hands_however_idle_the_mail_is(db, clock, keys) -> None:
+    sms, mail = Carrier("sms"), Carrier("mail", channel="email", receipts_come=False)
+    sms.at_once_max = 8
+    notifications = notifications_over(db, clock, keys, sms, mail)
+    owed = [a_promise(to=ToPhone(f"+86138{n:08d}"), due_at=clock.now()) for n in range(100)]
+    async with db.transaction() as conn:
+        await notifications.outbox.owe_many(conn, owed, now=clock.now())
+    for bucket in range(BUCKETS):
+        await notifications.sending.claim(bucket, Lane.RESULT)
+    assert await stages(db) == {"sms sending": 6}, "the others are owed still, in their order, and can be taken back"
+
+
+async def test_a_second_try_is_not_kept_waiting_for_ever_by_new_messages(db, clock, keys) -> None:
+    refused: list[str] = []
+
+    def answer(sms):
+        if not refused:
+            refused.append(sms.reference)
+            return Refused("busy", "no")
+        return Accepted((sms.reference,))
+
+    carrier = Carrier(answer=answer)
+    carrier.at_once_max = 4
+    notifications = notifications_over(db, clock, keys, carrier)
+    of_one_bucket = (key for n in range(10**6) if bucket_of("tests", key := f"k{n}") == 5)
+    await owe(notifications, a_promise(key=next(of_one_bucket), due_at=clock.now()))
+    await notifications.sending.send_due(5, Lane.RESULT)
+    for _ in range(4):  # as much comes as leaves
+        clock.advance(timedelta(seconds=1))
+        await owe(notifications, *(a_promise(key=next(of_one_bucket), due_at=clock.now()) for _ in range(3)))
+        await notifications.sending.send_due(5, Lane.RESULT)
+    assert [one.reference for one in carrier.carried].count(refused[0]) == 2
+
+
+@pytest.mark.parametrize("kind", ["message", "later"])
+async def test_a_no_to_one_text_or_one_number_says_nothing_of_how_well_its_provider_is(db, clock, keys, kind) -> None:
+    cloud, other = Carrier("cloud", answer=lambda _: Refused(kind, "not this one")), Carrier("other")
+    notifications = notifications_over(db, clock, keys, cloud, other, weights={"cloud": 1})
+    hands = notifications.carriers.hands_of("cloud").most
+    await owe(notifications, *(a_promise(to=ToPhone(f"+86138{n:08d}"), due_at=clock.now()) for n in range(150)))
+    await notifications.settle()
+    assert (len(cloud.carried), len(other.carried)) == (150, 150)
+    assert {one.share for one in notifications.carriers.standings(clock.now())} == {1.0}
+    assert notifications.carriers.hands_of("cloud").most == hands
+
+
+async def test_a_cloud_is_not_asked_to_carry_a_text_that_it_does_not_keep(db, clock, keys) -> None:
+    cloud, other = Carrier("cloud"), Carrier("other", answer=lambda _: Refused("busy", "no"))
+    cloud.takes_kept_texts = True
+    notifications = notifications_over(db, clock, keys, cloud, other, weights={"cloud": 1})
+    await owe(notifications, a_promise(due_at=clock.now()))
+    for _ in range(3):
+        await notifications.settle()
+        clock.advance(timedelta(seconds=30))
+    assert (len(cloud.carried), len(other.carried)) == (0, 3), "nor counted on: who said busy is given its pause"
+    assert await stages(db) == {"sms waiting": 1}
+
+
+async def test_what_waits_for_a_channel_that_nobody_carries_any_more_is_told_its_end(db, clock, keys) -> None:
+    busy = Carrier("mail", lambda _: Refused("busy", "not now"), channel="email", receipts_come=False)
+    before = notifications_over(db, clock, keys, Carrier("sms"), busy)
+    await owe(before, a_promise(to=ToEmail("somebody@example.org"), due_at=clock.now()))
+    await before.settle()
+    assert await stages(db) == {"email waiting": 1}
+    after = notifications_over(db, clock, keys, Carrier("sms"))
+    ends = Ends()
+    after.endings.listeners.append(ends)
+    clock.advance(timedelta(minutes=1))
+    await after.settle()
+    assert ends.said == [("email", "undeliverable", "no provider")]
+
+
+async def test_sms_stands_in_where_the_mini_program_was_taken_out_of_the_city(db, clock, keys) -> None:
+    platform = Carrier("platform", lambda _: Refused("busy", "45009"), channel="subscribe", receipts_come=False)
+    sms = Carrier("sms")
+    before = notifications_over(db, clock, keys, sms, platform, subscribe_texts=SUBSCRIBE_TEXTS)
+    person = await a_chooser(before, keys, Choices(results=("subscribe", "sms")))
+    await allow(before, person)
+    await owe(before, a_promise(templates.BOOKING_CONFIRMED, to=person, due_at=clock.now()))
+    await before.settle()
+    assert (await stages(db))["subscribe waiting"] == 1
+    after = notifications_over(db, clock, keys, sms)
+    clock.advance(timedelta(minutes=1))
+    await after.settle()
+    assert len(sms.carried) == 1
 
 
 async def test_a_slow_provider_of_sms_leaves_its_traffic_to_the_other(db, clock, keys) -> None:

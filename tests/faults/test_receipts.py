@@ -8,9 +8,10 @@ import pytest
 
 from kernel.clock import StoppedClock
 from kernel.db import Database
+from kernel.ids import bucket_of
 from kernel.sealing import Keys
 from notifications import templates
-from notifications.channels.provider import RawReceipt
+from notifications.channels.provider import Accepted, RawReceipt
 from notifications.model import RECEIPT_PATIENCE, Reading
 from notifications.parts import Notifications
 from tests.builders_notifications import (
@@ -49,6 +50,25 @@ async def test_receipts_doubled_and_in_any_order_are_one_delivery_each(notificat
         await notifications.receiving.join_arrived()
     assert await stages(db) == {"sms delivered": 50}
     assert await db.fetchval("SELECT count(*) FROM notifications.receipt WHERE joined_at IS NULL") == 0
+
+
+async def test_parts_of_two_tries_that_arrive_together_are_each_of_its_own_try(db, clock, keys) -> None:
+    of_one_bucket = {name: [f"{n}" for n in range(2_000) if bucket_of(name, f"{n}") == 0] for name in "ab"}
+    first, second = (Carrier(name, lambda _, name=name: Accepted(tuple(of_one_bucket[name][:3]))) for name in "ab")
+    notifications = notifications_over(db, clock, keys, first, second)
+    await owe(notifications, a_promise(templates.BOOKING_CANCELLED, due_at=clock.now()))
+    await notifications.settle()
+
+    async def come(*receipts: tuple[str, int, Reading]) -> None:
+        for name, part, reading in receipts:
+            await notifications.receiving.take(name, [RawReceipt(of_one_bucket[name][part], reading, b"")])
+        await notifications.receiving.join_arrived()
+        await notifications.settle()
+
+    await come(("a", 0, Reading.DELIVERED), ("a", 1, Reading.DELIVERED), ("a", 2, Reading.UNDELIVERED))
+    assert (len(second.carried), await stages(db)) == (1, {"sms accepted": 1})
+    await come(("a", 2, Reading.DELIVERED), ("b", 0, Reading.DELIVERED))  # the first thought better of it
+    assert await stages(db) == {"sms delivered": 1}
 
 
 async def test_two_workers_join_the_same_receipts_in_peace(notifications, db, carrier) -> None:

@@ -13,7 +13,7 @@ from kernel.sealing import Keys
 from notifications import templates
 from notifications.carrying import queries
 from notifications.channels.provider import Accepted, Refused, Sms
-from notifications.model import MAY_REPEAT, UNKNOWN_PAUSE, Lane
+from notifications.model import BUSY_PAUSE_MAX, MAY_REPEAT, UNKNOWN_PAUSE, Lane
 from notifications.outbox import bucket_in
 from notifications.parts import Notifications
 from tests.builders_notifications import (
@@ -133,6 +133,34 @@ async def test_a_busy_provider_does_not_outlive_the_message(wired, db, clock) ->
     await days_pass(notifications, clock)
     assert len(carrier.carried) == tried
     assert await stages(db) == {"sms expired": 1}
+
+
+async def test_hours_of_no_connection_cost_nothing_that_is_good_for_days(wired, db, clock) -> None:
+    outage, back_since = timedelta(hours=8), clock.now() + timedelta(hours=8)
+    not_there, taken = Refused("busy", "not connected"), Accepted(("r",))
+    carrier = Carrier(answer=lambda _: not_there if clock.now() < back_since else taken)
+    notifications = wired(carrier)
+    await owe(notifications, a_promise(due_at=clock.now()))
+    for _ in range(outage // BUSY_PAUSE_MAX + 2):
+        await notifications.settle()
+        clock.advance(BUSY_PAUSE_MAX)
+    assert await stages(db) == {"sms accepted": 1}
+    assert len(carrier.carried) < 60, "it is asked ever less often"
+
+
+async def test_a_code_goes_back_to_who_was_too_busy_for_it_when_nobody_knows_what_became_of_it_elsewhere(
+    wired, db, clock
+) -> None:
+    busy, silent = Carrier("a", answer=in_turn(Refused("busy", "throttled"))), Carrier("b", lambda _: TimeoutError())
+    notifications = wired(busy, silent)
+    await owe(notifications, a_promise(templates.SIGN_IN_CODE, due_at=clock.now()))
+    await notifications.settle()
+    assert await outcomes(db) == [("a", "rejected"), ("b", "unknown")]
+    clock.advance(UNKNOWN_PAUSE[Lane.OTP])
+    await notifications.settle()
+    await days_pass(notifications, clock)
+    assert await outcomes(db) == [("a", "rejected"), ("b", "unknown"), ("a", "accepted")]
+    assert len(silent.carried) == 1
 
 
 async def test_a_worker_killed_between_intent_and_record_leaves_the_truth_unknown(wired, db, clock) -> None:

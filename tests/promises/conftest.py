@@ -13,6 +13,9 @@ from kernel.ids import PersonId
 from kernel.redis import Redis
 from kernel.sealing import Keys
 from notifications.callbacks.parts import Callbacks
+from notifications.contacts import Contacts
+from notifications.outbox import Outbox
+from notifications.replies.parts import Replies
 from tests import builders_appointments, builders_callbacks
 from tests.builders_appointments import a_person, open_appointments
 from tests.builders_family import another
@@ -90,6 +93,12 @@ async def callbacks(db: Database, clock: StoppedClock, keys: Keys) -> AsyncItera
     """What calls departments back."""
     async with builders_callbacks.callbacks_over(db, clock, keys) as opened:
         yield opened
+
+
+@pytest.fixture
+def replies(db: Database, clock: StoppedClock, keys: Keys, callbacks: Callbacks) -> Replies:
+    """What hears what people write back."""
+    return Replies(db, clock, keys, Outbox(keys), Contacts(keys), callbacks.noting)
 
 
 @pytest.fixture

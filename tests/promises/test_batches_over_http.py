@@ -13,7 +13,7 @@ from kernel.ids import DepartmentId
 from kernel.sealing import Keys
 from notifications.retention.parts import Retention
 from notifications.statistics.parts import Statistics
-from tests.builders_batches import Department, Wire, a_department, a_row, ndjson
+from tests.builders_batches import DEPARTMENT, Department, Wire, a_department, a_row, ndjson
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 CSV = {"Content-Type": "text/csv; charset=utf-8"}
@@ -99,7 +99,7 @@ async def test_what_is_not_a_batch_of_ones_own_is_not_there(department: Departme
         assert (await other.put(f"/batches/{uuid4()}", json=body)).json()["code"] == "services.text_not_in_use"
         lines = await other.post(f"/batches/{batch_id}/lines?from=1", content=b"{}\n", headers=NDJSON)
         assert lines.json()["code"] == "notifications.batch_not_found"
-        assert (await other.get("/statistics")).json() == {"sent": []}
+        assert (await other.get("/statistics")).json() == {"sent": [], "is_cut": False}
     again = await client.put(f"/batches/{batch_id}", json=body | {"lane": "result"})
     assert (again.status_code, again.json()["code"]) == (409, "notifications.batch_reused")
     form = await client.post(
@@ -124,3 +124,29 @@ async def test_operators_see_everybodys_counts(department: Department, wire: Wir
         [one] = (await operator.get("/statistics")).json()["sent"]
         assert (one["accepted"], one["sender"].startswith("department:")) == (1, True)
         assert (await operator.get("/statistics", params={"from": "2026-03-02", "to": "2026-03-01"})).status_code == 422
+
+
+async def test_operators_list_everybodys_batches_and_pause_resume_and_cancel_them(
+    department: Department, wire: Wire, client: httpx.AsyncClient
+) -> None:
+    text_id = await department.text()
+    ids = [await opened(client, text_id) for _ in range(3)]
+    await client.post(f"/batches/{ids[0]}/lines?from=1", content=ndjson([a_row(1)]), headers=NDJSON)
+    await client.post(f"/batches/{ids[0]}/start", json={})
+    async with wire.operator() as operator:
+        page = (await operator.get("/batches?limit=2")).json()
+        rest = (await operator.get(f"/batches?limit=2&cursor={page['next_cursor']}")).json()
+        assert {one["batch"]["batch_id"] for one in page["batches"] + rest["batches"]} == set(ids)
+        assert {one["department_id"] for one in page["batches"]} == {str(DEPARTMENT)}
+        place = f"/batches/{DEPARTMENT}/{ids[0]}"
+        paused = (await operator.post(f"{place}/pause")).json()["batch"]
+        assert (paused["state"], paused["paused_for"]) == ("paused", "operator")
+        assert (await client.post(f"/batches/{ids[0]}/resume")).status_code == 409
+        assert (await operator.post(f"{place}/resume")).json()["batch"]["state"] == "started"
+        assert (await operator.post(f"{place}/cancel")).json()["batch"]["state"] == "cancelled"
+        assert (await operator.post(f"/batches/{uuid4()}/{ids[0]}/cancel")).status_code == 404
+    assert (await client.get(f"/batches/{ids[0]}")).json()["state"] == "cancelled"
+    acts = await department.db.fetch(
+        "SELECT act FROM kernel.audit WHERE actor LIKE 'operator:%' AND subject = $1", f"batch:{ids[0]}"
+    )
+    assert {row["act"].rpartition("_")[2] for row in acts} == {"pause", "resume", "cancel"}

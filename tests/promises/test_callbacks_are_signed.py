@@ -152,9 +152,28 @@ class LeadsTo(AbstractResolver):
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.8", "169.254.169.254", "::1", "fd00::1", "::ffff:127.0.0.1"])
 async def test_a_name_that_leads_to_us_is_not_called_whatever_it_looks_like(address):
     calls = HttpCalls(Reach(), seconds_max=2.0, names=lambda: LeadsTo(address))
-    answer = await calls.call("https://app.example/calls", {}, b"{}")
+    answer = await calls.call(SERVICE, "https://app.example/calls", {}, b"{}")
     await calls.close()
     assert (answer.is_taken, answer.reason) == (False, "its name leads to no address we call")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.1", "2130706433", "0x7f.1", "0x7F000001", "0177.0.0.1", "127.0.0.1.", "127.0.0.0x1", "app.example.1", "0x",
+        "%31%32%37.0.0.1", "127.0.0.%31", "localhost.", "app.localhost", "LOCALHOST", "app..example", ".", "a\u3002b",
+        "[fec0::1]", "[::127.0.0.1]", "[fe80::1%25eth0]",
+    ],
+)  # fmt: skip
+def test_an_address_of_ours_in_another_spelling_is_not_set(host):
+    assert Reach().wrong_with(f"https://{host}/calls") is not None
+
+
+@pytest.mark.parametrize(
+    "host", ["app.example", "app.example.", "a-1.b_2.xn--fiqs8s:8443", "1.example", "[2400:da00::1]"]
+)
+def test_any_other_host_is_called(host):
+    assert Reach().wrong_with(f"https://{host}/calls") is None
 
 
 def test_a_network_of_the_governments_own_is_called_where_the_city_says_so():

@@ -1,12 +1,10 @@
-"""Callbacks and opt-outs as the systems of departments, operators and people's apps see them."""
+"""Callbacks as the systems of departments and operators see them."""
 
 import json
 from uuid import uuid4
 
-from kernel.ids import DepartmentId, PersonId
-from kernel.principal import Audience
+from kernel.ids import DepartmentId
 from tests.builders_callbacks import OwnServer, messages_of, own_server
-from tests.builders_notifications import a_person
 from tests.whole_city import Caller, TestCity, advance, code_of
 
 DEPARTMENT = DepartmentId(uuid4())
@@ -87,6 +85,36 @@ async def test_what_was_missed_is_listed_page_by_page_and_replayed(city: TestCit
         assert len(set(server.ids)) == 5
 
 
+async def test_whatever_a_department_has_told_again_or_tried_is_on_record(city: TestCity) -> None:
+    client = a_department(city)
+    async with own_server() as (_, url):
+        callback_id = await a_callback(city, client, url)
+        tried = (await client.post(f"/callbacks/{callback_id}/test")).json()["event_id"]
+        await client.post(f"/callbacks/{callback_id}/events/{tried}/replay")
+        await client.post(f"/callbacks/{callback_id}/replay", json={"since": city.clock.now().isoformat()})
+    rows = await city.parts.db.fetch(
+        "SELECT act, detail FROM kernel.audit WHERE actor = $1 AND subject = $2",
+        f"department:{DEPARTMENT}", f"callback:{callback_id}",
+    )  # fmt: skip
+    assert sorted((row["act"], row["detail"]) for row in rows) == sorted(
+        [
+            ("callbacks.make", "{}"),
+            ("callbacks.test", json.dumps({"event_id": tried})),
+            ("callbacks.replay", json.dumps({"event_id": tried})),
+            ("callbacks.replay", json.dumps({"events": 0})),
+        ]
+    )
+
+
+async def test_a_moment_that_no_calendar_of_ours_has_is_before_or_after_everything(city: TestCity) -> None:
+    client = a_department(city)
+    async with own_server() as (_, url):
+        callback_id = await a_callback(city, client, url)
+        for since in ("9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"):
+            told = await client.post(f"/callbacks/{callback_id}/replay", json={"since": since})
+            assert (told.status_code, told.json()) == (202, {"replayed": 0, "is_more": False})
+
+
 async def test_nobody_touches_another_departments_callbacks(city: TestCity) -> None:
     client, other = a_department(city), a_department(city, DepartmentId(uuid4()))
     async with own_server() as (_, url):
@@ -137,26 +165,6 @@ async def test_an_address_that_we_do_not_call_is_refused_with_why(city: TestCity
     for events in ([], ["callback.test"], ["message.sent"]):
         refused = await client.put(f"/callbacks/{uuid4()}", json={"url": "https://app.example/", "events": events})
         assert refused.status_code == 400
-
-
-async def test_a_resident_sees_and_changes_whose_sms_they_want_no_more_of(city: TestCity) -> None:
-    person = await a_person(city.parts.notifications)
-    client, sender = city.as_resident(person), f"department:{DEPARTMENT}"
-    at = f"/contact-preferences/opt-outs/{sender}"
-    assert (await client.get("/contact-preferences/opt-outs")).json() == {"opt_outs": []}
-    for _ in range(2):
-        changed = await client.put(at, json={"is_opted_out": True})
-        assert [one["sender"] for one in changed.json()["opt_outs"]] == [sender]
-    mini = city.as_resident(person, audience=Audience.MINI)
-    everybody = await mini.put("/contact-preferences/opt-outs/everybody", json={"is_opted_out": True})
-    assert {one["sender"] for one in everybody.json()["opt_outs"]} == {sender, "everybody"}
-    back = await client.put(at, json={"is_opted_out": False})
-    assert [one["sender"] for one in back.json()["opt_outs"]] == ["everybody"]
-    assert (await client.put("/contact-preferences/opt-outs/x;y", json={"is_opted_out": True})).status_code == 400
-    stranger = city.as_resident(PersonId(uuid4()))
-    assert (await stranger.get("/contact-preferences/opt-outs")).json() == {"opt_outs": []}
-    assert code_of(await stranger.put(at, json={"is_opted_out": True})) == "replies.no_number_known"
-    assert (await a_department(city).get("/received-texts")).json() == {"texts": []}
 
 
 async def test_what_becomes_of_a_message_is_told_when_the_city_knows(city: TestCity) -> None:

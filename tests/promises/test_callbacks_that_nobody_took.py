@@ -3,7 +3,20 @@
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from notifications.callbacks.model import DISABLED_AFTER, GIVEN_UP_AFTER, DisabledFor, EventStage
+import pytest
+
+from notifications.callbacks.errors import CallbackIdTaken, TooManyCallbacks
+from notifications.callbacks.model import (
+    DISABLED_AFTER,
+    ENDPOINTS_KEPT_MAX,
+    GIVEN_UP_AFTER,
+    REMOVED_KEPT_FOR,
+    TOLD_KEPT_FOR,
+    DisabledFor,
+    EndpointId,
+    EventStage,
+    EventType,
+)
 from tests.builders_callbacks import SERVICE, a_callback, events, something_ended
 
 SECOND = timedelta(seconds=1)
@@ -111,3 +124,60 @@ async def test_old_events_are_forgotten_and_those_of_a_removed_callback(db, cloc
     await callbacks.setting.remove(SERVICE, made.endpoint.endpoint_id)
     await callbacks.keeping.forget_ended()
     assert await events(db) == {}
+
+
+async def test_what_is_told_at_last_is_listed_as_long_as_what_was_told_at_once(db, clock, keys, callbacks, theirs):
+    server, url = theirs
+    made = await a_callback(callbacks, url, SERVICE)
+    began = clock.now()
+    await dead_events(callbacks, db, clock, keys, server, 1)
+    clock.advance(TOLD_KEPT_FOR)
+    await callbacks.keeping.replay_since(SERVICE, made.endpoint.endpoint_id, began)
+    await callbacks.telling.tell_everything()
+    clock.advance(TOLD_KEPT_FOR)
+    await callbacks.keeping.forget_ended()
+    assert await events(db) == {"told": 1}
+    clock.advance(SECOND)
+    await callbacks.keeping.forget_ended()
+    assert await events(db) == {}
+
+
+async def endpoints(db):
+    """How many are kept."""
+    return await db.fetchval("SELECT count(*) FROM notifications.callback_endpoint")
+
+
+async def test_a_removed_callback_is_forgotten_a_day_later_and_its_id_is_nobodys_until_then(
+    db, clock, keys, callbacks, theirs
+):
+    server, url = theirs
+    made = await a_callback(callbacks, url, SERVICE)
+    endpoint_id = made.endpoint.endpoint_id
+    await dead_events(callbacks, db, clock, keys, server, 4)
+    kept = await a_callback(callbacks, url, SERVICE)
+    await callbacks.setting.remove(SERVICE, endpoint_id)
+    clock.advance(REMOVED_KEPT_FOR)
+    await callbacks.keeping.forget_ended()
+    assert (await endpoints(db), await events(db)) == (2, {})
+    with pytest.raises(CallbackIdTaken):
+        await callbacks.setting.put(SERVICE, endpoint_id, url, [EventType.FAILED])
+    clock.advance(SECOND)
+    await callbacks.keeping.forget_ended()
+    await callbacks.keeping.give_up_overdue()
+    assert await endpoints(db) == 1
+    again = await callbacks.setting.put(SERVICE, endpoint_id, url, [EventType.FAILED])
+    assert again.secret not in (None, made.secret, kept.secret)
+
+
+async def test_whoever_sets_and_removes_without_end_leaves_no_more_than_so_many(db, clock, callbacks, theirs):
+    _, url = theirs
+    for _ in range(ENDPOINTS_KEPT_MAX):
+        made = await callbacks.setting.put(SERVICE, EndpointId(uuid4()), url, [EventType.FAILED])
+        await callbacks.setting.remove(SERVICE, made.endpoint.endpoint_id)
+    with pytest.raises(TooManyCallbacks, match="within a day"):
+        await a_callback(callbacks, url, SERVICE)
+    assert await endpoints(db) == ENDPOINTS_KEPT_MAX
+    clock.advance(REMOVED_KEPT_FOR + SECOND)
+    await callbacks.keeping.forget_ended()
+    assert await endpoints(db) == 0
+    await a_callback(callbacks, url, SERVICE)

@@ -246,6 +246,6 @@ async def test_a_call_that_takes_too_long_is_given_up_and_tried_again(db, clock,
     server, url = theirs
     server.pause_seconds = 30
     calls = HttpCalls(Reach(has_loopback=True), seconds_max=0.2)
-    answer = await calls.call(url, {}, b"{}")
+    answer = await calls.call(SERVICE, url, {}, b"{}")
     await calls.close()
     assert (answer.is_taken, answer.reason) == (False, "no answer in time")

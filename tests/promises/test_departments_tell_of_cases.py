@@ -295,6 +295,11 @@ async def test_a_case_is_one_persons_and_one_departments(city: TestCity) -> None
         ("progress", {"stage": 5}, "`stage` is beyond `stages`"),
         ("inspection_overdue", {"since": "2026-03-03"}, "`since` has not come"),
         ("violation", {"when": "2026-03-02T09:01:00+08:00"}, "`when` has not come"),
+        ("supplement", {"until": "9999-12-31"}, "`until` is not of the years 1900 to 2200"),
+        ("approval", {"when": "9999-12-31T23:00:00Z"}, "`when` is not of the years 1900 to 2200"),
+        ("approval", {"when": "2200-12-31T23:00:00-14:00"}, "`when` is not of the years 1900 to 2200"),
+        ("inspection_overdue", {"since": "0001-01-01"}, "`since` is not of the years 1900 to 2200"),
+        ("violation", {"when": "0001-01-01T00:00:00+14:00"}, "`when` is not of the years 1900 to 2200"),
     ],
 )
 async def test_what_cannot_be_told_is_refused_and_nothing_is_owed(

@@ -97,7 +97,7 @@ async def test_a_relay_is_believed_by_its_certificate_and_told_our_password(tmp_
         ("full", Refused("recipient", "recipient 552 5.2.2")),
         ("plain", Refused("recipient", "recipient 550")),
         ("blocked", Refused("provider", "recipient 550 5.7.1")),
-        ("greylisted", Refused("busy", "recipient 451 4.7.1")),
+        ("greylisted", Refused("later", "recipient 451 4.7.1")),
         ("unwanted", Refused("provider", "data 554 5.7.1")),
         ("busy", Refused("busy", "data 452 4.3.1")),
     ],
@@ -154,3 +154,13 @@ async def test_many_go_out_side_by_side_over_few_connections(peer: MailRelay) ->
     assert sorted(one["to"][0] for one in taken) == sorted(mail.address for mail in mails)
     assert len({tuple(one["peer"]) for one in taken}) <= 3
     await relay.close()
+
+
+async def test_a_relay_says_how_much_it_takes_at_once_and_what_waits_too_long_was_not_sent(peer: MailRelay) -> None:
+    relay = over(peer.server, connections_max=2, before_data_seconds=0.001)
+    said = await asyncio.gather(*(relay.send(a_mail()) for _ in range(relay.at_once_max * 20)))
+    await relay.close()
+    assert relay.at_once_max == 2
+    assert {type(one) for one in said} <= {Accepted, Refused}
+    assert said.count(Accepted()) == len(peer.taken())
+    assert Refused("busy", "no connection free") in said

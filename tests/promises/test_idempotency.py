@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from hashlib import sha256
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ from kernel.clock import StoppedClock
 from kernel.db import Database
 from kernel.errors import IdempotencyKeyReused
 from kernel.idempotency import Request
-from kernel.sealing import Keys
+from kernel.sealing import KeyFile, Keys, fresh_key
 
 
 class Answer(msgspec.Struct):
@@ -23,7 +24,7 @@ class Work:
 
     def __init__(self, db: Database, keys: Keys, clock: StoppedClock) -> None:
         self.done = 0
-        self._db, self._sealer, self._clock = db, keys.sealer("tests.idempotency"), clock
+        self._db, self._answers, self._clock = db, idempotency.Answers(keys, "tests.idempotency"), clock
 
     async def ask(self, key: str, body: bytes, *, fail: bool = False) -> Answer:
         async def work() -> Answer:
@@ -35,7 +36,7 @@ class Work:
 
         request = Request(caller="department:parks", key=key, body=body)
         async with self._db.transaction() as conn:
-            return await idempotency.once(conn, self._sealer, request, Answer, work, now=self._clock.now())
+            return await idempotency.once(conn, self._answers, request, Answer, work, now=self._clock.now())
 
 
 @pytest.fixture
@@ -82,3 +83,29 @@ async def test_first_answers_are_sealed_at_rest(work: Work, db: Database) -> Non
     await work.ask("a", b"{}")
     kept = await db.fetchval("SELECT answer FROM kernel.idempotency")
     assert msgspec.msgpack.encode(Answer(1)) not in kept
+
+
+async def test_nobody_finds_out_a_body_by_trying_what_it_may_have_been(work: Work, db: Database) -> None:
+    body = b'{"id_number":"310101199001012336"}'
+    await work.ask("a", body)
+    await work.ask("b", body)
+    kept = {row[0] for row in await db.fetch("SELECT body_digest FROM kernel.idempotency")}
+    assert len(kept) == 2, "nor that two are the same"
+    assert not kept & {sha256(body).digest(), sha256(b"department:parks\0a\0" + body).digest()}
+
+
+async def test_what_was_done_before_the_digests_had_a_key_is_not_done_again(work: Work, db: Database) -> None:
+    await work.ask("a", b"{}")
+    await db.fetch("UPDATE kernel.idempotency SET body_digest = $1 RETURNING 1", sha256(b"{}").digest())
+    assert await work.ask("a", b"{}") == Answer(1)
+    with pytest.raises(IdempotencyKeyReused):
+        await work.ask("a", b"[]")
+    assert work.done == 1
+
+
+async def test_what_was_done_before_the_keys_were_rotated_is_not_done_again(db: Database, clock: StoppedClock) -> None:
+    old, sealing, digest = KeyFile([fresh_key()], [fresh_key()]), fresh_key(), fresh_key()
+    assert await Work(db, Keys(old), clock).ask("a", b"{}") == Answer(1)
+    later = Work(db, Keys(KeyFile([sealing, *old.sealing], [digest, *old.digest])), clock)
+    assert await later.ask("a", b"{}") == Answer(1)
+    assert later.done == 0

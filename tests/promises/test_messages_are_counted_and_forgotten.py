@@ -8,12 +8,13 @@ import pytest
 
 from kernel.clock import StoppedClock
 from kernel.db import Database
-from kernel.ids import DepartmentId, MessageId
+from kernel.ids import BUCKETS, DepartmentId, MessageId
 from kernel.sealing import Keys, NotSealedHere
-from notifications.batches.model import Act
+from notifications.batches.model import STRIPE_ROWS, Act
 from notifications.model import DeliveryStage
 from notifications.outbox import bucket_in
 from notifications.retention.errors import KeptTooLong
+from notifications.retention.model import DAYS_MIN
 from notifications.retention.parts import Retention
 from notifications.seals import Seals
 from notifications.statistics import queries
@@ -198,3 +199,30 @@ async def test_a_department_may_have_its_messages_forgotten_sooner(
     for days in (4, KEPT_DAYS + 1):
         with pytest.raises(KeptTooLong):
             await retention.keeping.choose(DEPARTMENT, days, actor=ACTOR)
+
+
+async def test_a_batch_sent_days_after_its_rows_came_is_forgotten_in_time_like_any_other(
+    department: Department, retention: Retention, clock: StoppedClock
+) -> None:
+    await retention.keeping.choose(DEPARTMENT, DAYS_MIN, actor=ACTOR)
+    await retention.keeping.snapshot.refresh()
+    batch_id = await department.opened(send_at=clock.now() + timedelta(days=10))
+    await department.send(batch_id, [a_row(1), a_row(2)])
+    await department.act(batch_id, Act.START)
+    for _ in range(2):  # messages of the days between, in the same bucket, are looked at meanwhile
+        other = await department.opened()
+        await department.send(other, [a_row(3)], first=1 + STRIPE_ROWS * ((batch_id.int - other.int) % BUCKETS))
+        await department.act(other, Act.START, without_missing=True)
+        assert await department.feed() == 1
+        await end(department, "delivered")
+        clock.advance(timedelta(days=DAYS_MIN, minutes=1))
+        assert await retention.forgetting.forget_due() == 1
+    assert await department.feed() == 2
+    await end(department, "delivered", "delivered")
+    clock.advance(timedelta(days=DAYS_MIN) - timedelta(minutes=1))
+    assert await retention.forgetting.forget_due() == 0
+    clock.advance(timedelta(minutes=2))
+    assert await retention.forgetting.forget_due() == 2
+    kept = await department.db.fetch("SELECT 1 FROM notifications.message WHERE length(sealed_values) > 0")
+    assert kept == []
+    assert await department.db.fetch("SELECT 1 FROM notifications.not_forgotten") == []

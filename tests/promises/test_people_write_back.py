@@ -1,9 +1,8 @@
 """What people write back is kept first, then heard: no more of this, yes, or words for whoever wrote to them."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import msgspec
 import pytest
@@ -14,14 +13,10 @@ from appointments.replying.confirming import Confirming
 from appointments.waiting.model import Waits
 from kernel.clock import StoppedClock
 from kernel.db import Database
-from kernel.ids import DepartmentId, MessageId
-from kernel.sealing import Keys
+from kernel.ids import MessageId
 from notifications import templates
-from notifications.callbacks.parts import Callbacks
-from notifications.channels.provider import Parcel, ReceivedText, Sms
-from notifications.contacts import Contacts
 from notifications.model import Lane
-from notifications.outbox import Outbox, ToNobody, ToPhone, bucket_in
+from notifications.outbox import ToNobody
 from notifications.replies.handlers import Confirmed
 from notifications.replies.handling import Read
 from notifications.replies.model import ANSWERED_WITHIN, EVERY_SENDER, Meaning, OptSource, Written, number_of
@@ -30,72 +25,19 @@ from notifications.retention.parts import Retention
 from tests.builders_appointments import a_person, a_slot, an_id
 from tests.builders_callbacks import a_callback, messages_of, own_server
 from tests.builders_notifications import PHONE
+from tests.builders_replies import (
+    DAY,
+    OTHER,
+    SERVICE,
+    a_text,
+    answers,
+    goes_out,
+    outcomes,
+    stopped,
+    told_by,
+    writes,
+)
 from tests.promises.test_waiting_lists import OFFER, a_full_slot, the_wait, waits
-
-SERVICE = DepartmentId(uuid4())
-OTHER = DepartmentId(uuid4())
-DAY = timedelta(days=1)
-
-
-class Flying(msgspec.Struct, frozen=True):
-    """An attempt about to be made."""
-
-    message_id: MessageId
-    caller: str
-    template: str
-    parcel: Parcel
-
-
-@pytest.fixture
-def replies(db: Database, clock: StoppedClock, keys: Keys, callbacks: Callbacks) -> Replies:
-    return Replies(db, clock, keys, Outbox(keys), Contacts(keys), callbacks.noting)
-
-
-async def goes_out(replies: Replies, caller: str, template: str, message_ids: Sequence[MessageId]) -> None:
-    """The messages' SMS leave for PHONE."""
-    until = replies.clock.now() + DAY
-    async with replies.db.transaction() as conn:
-        for one in message_ids:
-            flights = [Flying(one, caller, template, Sms(str(one), PHONE, "x", until))]
-            await replies.last_told.note(conn, bucket_in(one), flights, now=replies.clock.now())
-
-
-async def told_by(replies: Replies, keys: Keys, service_id: UUID, *, to: ToPhone | ToNobody | None = None) -> MessageId:
-    """A department says something to PHONE."""
-    [message_id] = await messages_of(replies.db, replies.clock, keys, service_id, to=to)
-    await goes_out(replies, f"department:{service_id}", str(uuid4()), [message_id])
-    return message_id
-
-
-def a_text(replies: Replies, text: str, *, phone: str = PHONE, ref: str | None = None) -> ReceivedText:
-    return ReceivedText("carrier", phone, "1069", text, ref or str(uuid4()), replies.clock.now())
-
-
-async def writes(replies: Replies, text: str, **how: str) -> None:
-    """Somebody writes, and is heard."""
-    replies.clock.advance(timedelta(seconds=1))
-    await replies.hearing.hear([a_text(replies, text, **how)])
-    await replies.handling.handle_arrived()
-
-
-async def outcomes(db: Database) -> list[tuple[str, str]]:
-    rows = await db.fetch("SELECT meaning, outcome FROM notifications.received_text ORDER BY received_at, text_id")
-    return [(row[0], row[1]) for row in rows]
-
-
-async def stopped(replies: Replies, caller: str, lane: Lane = Lane.BULK) -> bool:
-    """Whether PHONE wants no more of a caller's messages in a lane."""
-    asked = [(digest, caller, lane) for digest in replies.seals.every_digest(PHONE)]
-    async with replies.db.connection() as conn:
-        return bool(await replies.opt_outs.which(conn, asked))
-
-
-async def answers(db: Database) -> list[str]:
-    """Which answers are owed to people."""
-    return [row[0] for row in await db.fetch(
-        "SELECT template FROM notifications.message WHERE caller = 'replies' ORDER BY owed_at"
-    )]  # fmt: skip
-
 
 # ---- opting out ------------------------------------------------------------------------------------------------------
 
@@ -254,6 +196,11 @@ def test_a_number_is_the_same_however_a_carrier_says_it(said):
     assert number_of(said) == PHONE
 
 
+@pytest.mark.parametrize("said", ["+13105551234", "+1 310 555 1234", "0013105551234", "+14155550123"])
+def test_a_number_of_north_america_is_not_one_of_the_mainland(said):
+    assert number_of(said) == "+1" + said.replace(" ", "")[-10:]
+
+
 # ---- yes -------------------------------------------------------------------------------------------------------------
 
 
@@ -351,5 +298,6 @@ async def test_a_text_whose_answer_fails_is_tried_again_and_holds_up_nobody_else
         await replies.handling.handle_arrived()
     assert sorted(str(one) for one in await outcomes(db)) == ["('opt_out', 'opted_out')", "(None, None)"]
     failing["is"] = False
+    clock.advance(timedelta(seconds=2))
     assert await replies.handling.handle_arrived() == 1
     assert ("confirm", "confirmed") in await outcomes(db)

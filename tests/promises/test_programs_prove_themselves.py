@@ -15,7 +15,7 @@ from kernel.ids import DepartmentId
 from kernel.redis import Redis
 from kernel.sealing import Keys
 from notifications.services.errors import KeyNameTaken, KeyNotFound, TooManyKeys
-from notifications.services.keys.keeping import Made
+from notifications.services.keys.keeping import REVOKED_KEPT_MAX, Made
 from notifications.services.keys.proving import TOKENS_CACHED_MAX, token_of
 from notifications.services.model import KEYS_MAX, ApiKey
 from notifications.services.parts import Services
@@ -111,6 +111,27 @@ async def test_a_revoked_key_proves_nothing_from_that_moment_and_is_called_revok
     assert asked(services, clock, text) == "revoked"
     with pytest.raises(KeyNotFound):
         await services.keys.revoke(service_id, made.key.key_id, actor=ACTOR)
+
+
+async def test_of_what_a_service_revoked_only_the_last_keys_are_held(
+    services: Services, db: Database, redis: Redis, clock: StoppedClock, keys: Keys
+) -> None:
+    service_id, other = DepartmentId(uuid4()), DepartmentId(uuid4())
+    good = await services.keys.make(service_id, "good", "live", actor=ACTOR)
+    of_another = await services.keys.make(other, "a", "live", actor=ACTOR)
+    await services.keys.revoke(other, of_another.key.key_id, actor=ACTOR)
+    made = []
+    for _ in range(REVOKED_KEPT_MAX + 3):
+        clock.advance(timedelta(seconds=1))
+        made.append(await services.keys.make(service_id, "a", "live", actor=ACTOR))
+        await services.keys.revoke(service_id, made[-1].key.key_id, actor=ACTOR)
+    anew, _ = await services_over(db, redis, clock, keys)
+    for process in (services, anew):
+        assert len(process.keys.snapshot.current.held[service_id]) == REVOKED_KEPT_MAX + 1
+        assert isinstance(asked(process, clock, token(good, clock)), ApiKey)
+        assert asked(process, clock, token(of_another, clock)) == "revoked"
+        assert {asked(process, clock, token(one, clock)) for one in made[3:]} == {"revoked"}
+        assert {asked(process, clock, token(one, clock)) for one in made[:3]} == {"invalid"}
 
 
 async def test_nobody_revokes_anothers_key(services: Services) -> None:

@@ -12,7 +12,7 @@ from kernel.sealing import Keys
 from notifications import templates
 from notifications.channels.provider import Accepted, Refused
 from notifications.contacts import Choices
-from notifications.model import Lane
+from notifications.model import Lane, Reading
 from notifications.outbox import ToEmail, ToPhone
 from notifications.parts import Notifications
 from notifications.routing.limiting import CODES, COUNTS_MAX, NOTICES, SHARDS, NumberLimits, Telling
@@ -22,6 +22,7 @@ from tests.builders_notifications import PHONE, Carrier, Ends, a_promise, notifi
 from tests.builders_sending import BULK_TEXT, DEPARTMENT, OneText, a_chooser
 
 OTHER_PHONE = "+8613900139000"
+RESULT = templates.CERTIFICATE_ISSUED
 
 
 @pytest.fixture
@@ -207,6 +208,64 @@ async def test_a_department_says_the_same_to_the_same_number_once_within_ten_min
     await notifications.forget_said()
     assert await db.fetchval("SELECT count(*) FROM notifications.said") == 1
     assert await say(bulk()) == 0
+
+
+async def test_what_surely_reached_nobody_may_be_said_again_at_once(db, clock, keys) -> None:
+    answers = [Refused("provider", "ESME_RINVSRCADR"), None, None]
+    carrier = Carrier(answer=lambda sms: answers.pop(0) or Accepted((f"carrier-{sms.reference}",)))
+    notifications = notifications_over(db, clock, keys, carrier)
+    notifications.wordings.texts = OneText()
+
+    async def say(*keys: str) -> int:
+        await owe(
+            notifications,
+            *(a_promise(BULK_TEXT, key=key, words="甲", caller=DEPARTMENT, due_at=clock.now()) for key in keys),
+        )
+        await notifications.settle()
+        clock.advance(timedelta(minutes=1))
+        return len(carrier.carried)
+
+    assert await say("a") == 1  # refused
+    assert await say("b", "b2") == 2
+    assert await say("c") == 2, "accepted: perhaps it was read"
+    await notifications.receiving.take("carrier", carrier.receipts_of(carrier.carried[1:], Reading.UNDELIVERED))
+    await notifications.receiving.join_arrived()
+    assert await say("d", "d2") == 3
+    assert await say("e") == 3
+    assert await stages(db) == {"sms undeliverable": 2, "sms withdrawn": 4, "sms accepted": 1}
+
+
+async def test_what_was_taken_back_before_it_left_may_be_said_again_at_once(notifications, db, clock, carrier) -> None:
+    until_evening(clock)
+    await owe(notifications, a_promise(RESULT, key="a", caller=DEPARTMENT, due_at=clock.now()))
+    await notifications.settle()
+    async with db.transaction() as conn:
+        await notifications.outbox.withdraw(conn, DEPARTMENT, "a", now=clock.now())
+    await owe(notifications, a_promise(RESULT, key="b", caller=DEPARTMENT, due_at=clock.now()))
+    await notifications.settle()
+    clock.advance(timedelta(hours=10))
+    await notifications.settle()
+    assert len(carrier.carried) == 1
+    assert await stages(db) == {"sms withdrawn": 1, "sms accepted": 1}
+
+
+async def test_what_perhaps_was_read_is_not_said_again_at_once(db, clock, keys) -> None:
+    carrier = Carrier(answer=lambda _: TimeoutError())
+    notifications = notifications_over(db, clock, keys, carrier)
+    for key in ("a", "b"):
+        await owe(notifications, a_promise(RESULT, key=key, caller=DEPARTMENT, due_at=clock.now()))
+        await notifications.settle()
+    assert (len(carrier.carried), await stages(db)) == (1, {"sms unknown": 1, "sms withdrawn": 1})
+
+
+async def test_a_message_that_is_put_back_is_not_stopped_by_itself(notifications, db, clock, carrier) -> None:
+    await owe(notifications, a_promise(RESULT, caller=DEPARTMENT, due_at=clock.now()))
+    await notifications.settle()
+    await db.fetch("DELETE FROM notifications.attempt")
+    await db.fetch("DELETE FROM notifications.delivery")
+    await db.fetch("UPDATE notifications.message SET stage = 'owed'")
+    await notifications.settle()
+    assert (len(carrier.carried), await stages(db)) == (2, {"sms accepted": 1})
 
 
 async def test_codes_are_said_as_often_as_they_are_asked_for(notifications, clock, carrier) -> None:

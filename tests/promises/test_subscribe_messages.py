@@ -1,6 +1,7 @@
 """Subscribe messages reach the mini-program's platform, and its answers are read for what they are."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -131,7 +132,7 @@ class Moody:
 async def over(clock: StoppedClock) -> AsyncIterator[Any]:
     opened: list[Any] = []
 
-    async def made(moody: Moody) -> SubscribePlatform:
+    async def made(moody: Moody, **how: float) -> SubscribePlatform:
         app = web.Application()
         app.add_routes(
             [web.post("/cgi-bin/stable_token", moody.token), web.post("/cgi-bin/message/subscribe/send", moody.send)]
@@ -139,7 +140,7 @@ async def over(clock: StoppedClock) -> AsyncIterator[Any]:
         server = TestServer(app)
         await server.start_server()
         url = str(server.make_url("")).rstrip("/")
-        platform = SubscribePlatform(clock, url, DEMO_APP_ID, Secret("s"), TEXTS, answer_seconds=0.5)
+        platform = SubscribePlatform(clock, url, DEMO_APP_ID, Secret("s"), TEXTS, answer_seconds=0.5, **how)
         opened.extend((platform, server))
         return platform
 
@@ -166,7 +167,7 @@ async def test_a_token_the_platform_forgot_is_replaced_once_for_all_who_hold_it(
 
 @pytest.mark.parametrize(
     ("answer", "kind"),
-    [(-1, "busy"), (45009, "busy"), (43108, "busy"), (42001, "busy"), (43107, "provider"), (47003, "provider"),
+    [(-1, "busy"), (45009, "busy"), (43108, "later"), (42001, "busy"), (43107, "provider"), (47003, "provider"),
      (45168, "provider"), (99999, "provider"), (43101, "recipient")],
 )  # fmt: skip
 async def test_an_errcode_says_whose_no_it_is(over: Any, answer: int, kind: str) -> None:
@@ -189,3 +190,29 @@ async def test_a_platform_that_is_away_is_a_certain_no(clock: StoppedClock) -> N
     assert isinstance(refused, Refused)
     assert refused.kind == "busy"
     await platform.close()
+
+
+async def test_what_never_left_is_never_unknown(over: Any) -> None:
+    moody = Moody(0.3)
+    platform = await over(moody, before_sent_seconds=0.7)
+    crowd = platform.at_once_max * 5
+    said = await asyncio.gather(*(platform.send(a_message()) for _ in range(crowd)), return_exceptions=True)
+    assert not [one for one in said if isinstance(one, Exception)]
+    assert len(moody.sent) == said.count(Accepted()) < crowd
+    assert said.count(Refused("busy", "no connection free")) == crowd - len(moody.sent)
+
+
+async def test_a_platform_that_does_not_let_us_connect_is_a_certain_no(clock: StoppedClock) -> None:
+    async with TestServer(app_of(clock)) as server:
+        url, port = str(server.make_url("")).rstrip("/"), server.port
+        platform = SubscribePlatform(
+            clock, url, DEMO_APP_ID, Secret(DEMO_APP_SECRET), TEXTS, before_sent_seconds=0.3
+        )  # fmt: skip
+        assert await platform.send(a_message()) == Refused("recipient", "43101"), "it has a token"
+    with (
+        socket.create_server(("127.0.0.1", port), backlog=0),
+        socket.create_connection(("127.0.0.1", port)),  # takes the only place where one waits to be let in
+    ):
+        said = await asyncio.gather(*(platform.send(a_message()) for _ in range(4)), return_exceptions=True)
+    await platform.close()
+    assert said == [Refused("busy", "ConnectionTimeoutError")] * 4, said

@@ -1,18 +1,21 @@
 """Programs written for GOV.UK Notify are answered in the form they know, whatever they ask and however it ends."""
 
+import json
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from gateway.express import Express
-from kernel.ids import DepartmentId
+from kernel.ids import DepartmentId, MessageId
 from notifications.replies.reading import Received
+from notifications.seals import Seals
 from notifications.services.keys.proving import token_of
 from notifications.services.model import Allowance
-from notifications.texts.model import TextSort
+from notifications.texts.model import TextSort, Words
+from notifications.texts.placeholders import Day, Moment, Text
 from tests.builders_programs import Client, error_of
-from tests.builders_services import PHONE, VALUES
+from tests.builders_services import PHONE, VALUES, approved_text, refreshed
 from tests.whole_city import TestCity
 
 
@@ -44,6 +47,35 @@ async def test_names_of_values_may_be_spelt_as_people_spell_them(client: Client)
     assert (await client.sms(values={"name": 7, "place": True})).status_code == 201
 
 
+async def test_several_things_in_one_gap_are_said_as_people_say_them(client: Client) -> None:
+    things = ["一号", 2, True, None, "", 2.5]
+    said = (await client.sms(values={"name": [1], "PLACE": things})).json()["content"]["body"]
+    assert "】1，您的" in said
+    assert "请到一号、2、True、2.5领取" in said
+    mailed = await client.email("somebody@example.org", personalisation={"name": ["王", "李"], "place": ["a", "b"]})
+    content = mailed.json()["content"]
+    assert (content["subject"], content["body"]) == (
+        "王、李，您的年票",
+        "王、李，您的公园年票已办好，请到\n• a\n• b领取。",
+    )
+    text_id = await approved_text(
+        client.city.parts.db, client.city.clock, client.service_id,
+        zh=Words("Bring ((things))."), placeholders={"things": Text(40)},
+    )  # fmt: skip
+    await refreshed(client.city.parts.services)
+    for given, expected in ((["a", "b", "c"], "a, b and c"), (["a", "b"], "a and b"), (["a"], "a"), ([], "")):
+        sent = await client.sms(template_id=str(text_id), values={"things": given})
+        assert sent.json()["content"]["body"].endswith(f"Bring {expected}."), given
+    assert error_of(await client.sms(values={"name": "王", "place": [["a"]]}))[:2] == (400, "ValidationError")
+
+
+async def test_a_gap_for_words_may_stay_empty_and_no_other(client: Client) -> None:
+    sent = await client.sms(values={"name": "王小明", "place": ""})
+    assert sent.json()["content"]["body"].endswith("请到领取。")
+    assert error_of(await client.sms(values={"name": "", "place": "x"}))[:2] == (400, "BadRequestError")
+    assert error_of(await client.sms(values={"name": "王小明", "place": None}))[2] == "Missing personalisation: place"
+
+
 WRONG: tuple[tuple[dict[str, Any], tuple[int, str, str | None]], ...] = (
     ({"phone_number": None}, (400, "ValidationError", None)),
     ({"phone_number": "1"}, (400, "ValidationError", "phone_number Not a valid phone number")),
@@ -66,14 +98,103 @@ async def test_a_wrong_sms_is_refused_in_the_clients_words(client: Client) -> No
         assert expected[2] is None or message == expected[2]
 
 
+async def test_everything_that_is_wrong_is_told_at_once(client: Client) -> None:
+    body = {"phone_number": 1, "template_id": "x", "personalisation": {"a": [{}]}, "reference": "x" * 2_000, "more": 1}
+    for padding in ("", " " * 20_000):  # the short way and the long
+        content = json.dumps(body) + padding
+        said = (await client.ask("POST", "/v2/notifications/sms", content=content)).json()
+        assert (said["status_code"], {one["error"] for one in said["errors"]}) == (400, {"ValidationError"})
+        where = [one["message"].split()[0] for one in said["errors"]]
+        assert where == ["phone_number", "template_id", "personalisation[...][0]", "reference", "Additional"]
+    as_department = client.city.as_department(client.service_id, "parks")
+    refused = await as_department.post("/keys", {"name": "", "kind": "x", "more": 1})
+    assert [word in refused.json()["detail"] for word in ("name: ", "kind: ", "`more`")] == [True] * 3
+
+
 async def test_what_is_missing_is_named(client: Client) -> None:
     answer = await client.ask("POST", "/v2/notifications/sms", json={"phone_number": PHONE})
     assert error_of(answer) == (400, "ValidationError", "template_id is a required property")
-    for content in (b"{", b"\xff"):
+    nothing = await client.ask("POST", "/v2/notifications/sms", json={})
+    assert [one["message"] for one in nothing.json()["errors"]] == [
+        "phone_number is a required property", "template_id is a required property",
+    ]  # fmt: skip
+    for content in (b"", b"{", b"\xff"):
         assert error_of(await client.ask("POST", "/v2/notifications/sms", content=content))[:2] == (
             400,
             "BadRequestError",
         )
+
+
+NO_MOMENTS = ("9999-12-31T23:00:00Z", "0001-01-01T00:00:00+14:00", "2201-01-01T00:00:00Z", "1899-12-31T00:00:00Z")
+
+
+async def test_a_moment_that_no_calendar_has_is_refused_and_leaves_nothing_behind(client: Client) -> None:
+    for kind, when in (("moment", NO_MOMENTS), ("day", ("9999-12-31", "0001-01-01", "2201-01-01"))):
+        gap = {"when": Moment() if kind == "moment" else Day()}
+        text_id = await approved_text(
+            client.city.parts.db, client.city.clock, client.service_id, zh=Words("请于((when))前来"), placeholders=gap
+        )
+        await refreshed(client.city.parts.services)
+        for one in when:
+            body = {"phone_number": PHONE, "template_id": str(text_id), "personalisation": {"when": one}}
+            refused = error_of(await client.ask("POST", "/v2/notifications/sms", json=body))
+            assert (refused[:2], "1900 to 2200" in refused[2]) == ((400, "BadRequestError"), True), one
+            preview = {"personalisation": {"when": one}}
+            at = f"/v2/template/{text_id}/preview"
+            assert error_of(await client.ask("POST", at, json=preview))[:2] == (400, "BadRequestError"), one
+    assert (await client.ask("GET", "/v2/notifications")).json()["notifications"] == []
+
+
+async def test_one_message_that_cannot_be_said_leaves_the_others_on_their_page(client: Client) -> None:
+    city = client.city
+    ids = [(await client.sms()).json()["id"] for _ in range(3)]
+    sealed = Seals(city.parts.keys).values(MessageId(UUID(ids[1])), {"name": "王小明"})  # by other code than this
+    async with city.parts.db.transaction() as conn:
+        await conn.execute(
+            "UPDATE notifications.message SET sealed_values = $1 WHERE message_id = $2", sealed, UUID(ids[1])
+        )
+    listed = (await client.ask("GET", "/v2/notifications")).json()["notifications"]
+    assert [one["id"] for one in listed] == sorted(ids, reverse=True)
+    assert {one["id"] for one in listed if one["body"] == ""} == {ids[1]}
+    assert await client.status(ids[1]) == "created"
+
+
+async def test_a_reference_is_one_line_and_an_empty_one_is_none(client: Client) -> None:
+    sent = await client.sms(reference="")
+    assert (sent.status_code, sent.json()["reference"]) == (201, None)
+    mailed = await client.email("somebody@example.org", reference="")
+    assert (mailed.status_code, mailed.json()["reference"]) == (201, None)
+    for wrong in ("a\x00b", "a\nb", "a\n", "\x85", "a\u202eb"):
+        assert error_of(await client.sms(reference=wrong))[:2] == (400, "ValidationError"), repr(wrong)
+        refused = error_of(await client.email("somebody@example.org", reference=wrong))
+        assert refused[:2] == (400, "ValidationError"), repr(wrong)
+
+
+async def test_a_reference_may_be_as_long_as_a_thousand_bytes(client: Client) -> None:
+    for good in ("x" * 1_000, "".join(chr(0x4E00 + nth) for nth in range(333))):
+        assert (await client.sms(reference=good)).status_code == 201
+        listed = (await client.ask("GET", "/v2/notifications", params={"reference": good})).json()["notifications"]
+        assert [one["reference"] for one in listed] == [good]
+        department = client.city.as_department(client.service_id, "parks")
+        assert len((await department.get("/sent", params={"reference": good})).json()["messages"]) == 1
+    for wrong in ("x" * 1_001, "字" * 334):
+        assert error_of(await client.sms(reference=wrong))[:2] == (400, "ValidationError")
+
+
+async def test_a_body_that_is_nested_too_deep_is_the_programs_fault(client: Client) -> None:
+    deep = b'{"personalisation":' + b'{"a":' * 5_000
+    short = b'{"personalisation":' + b'{"a":' * 2_000
+    for content in (deep, short):
+        refused = error_of(await client.ask("POST", "/v2/notifications/sms", content=content))
+        assert refused == (400, "BadRequestError", "Invalid JSON supplied in POST data")
+
+
+async def test_links_keep_everything_that_was_asked(client: Client) -> None:
+    await client.sms(reference="r")
+    asked = "template_type=sms&reference=r&include_jobs=true"
+    page = (await client.ask("GET", f"/v2/notifications?{asked}")).json()
+    assert page["links"]["current"].endswith(f"/v2/notifications?{asked}")
+    assert page["links"]["next"].endswith(f"&{asked}")
 
 
 async def test_a_text_for_another_channel_is_refused(client: Client) -> None:

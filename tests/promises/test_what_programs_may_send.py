@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from kernel.people import Identity
@@ -63,6 +64,70 @@ async def test_a_day_is_counted_over_both_doors_and_another_one_begins(client: C
     assert (await department.post(at, {**body, "kind": "test"})).status_code == 202  # nobody is told anything
     city.clock.advance(timedelta(seconds=int(refused.headers["retry-after"])))
     assert (await city.as_department(client.service_id, "parks").post(at, body)).status_code == 202
+
+
+def notice_to(id_number: str = "310107198110069973", **changes: str) -> dict[str, str]:
+    return {"id_number": id_number, "title": "年票", "body": "已办好", **changes}
+
+
+CASE = {
+    "id_number": "310107198110069973",
+    "notice": {"matter": {"zh": "年票"}, "stage": 1, "stages": 2, "now": {"zh": "受理"}, "next": {"zh": "制证"}},
+}
+
+
+async def tell(office: Office, how: str, nth: int) -> httpx.Response:
+    if how == "notice":
+        return await office.caller.post("/messages", notice_to(), headers={"Idempotency-Key": f"n{nth}"})
+    return await office.caller.put(f"/cases/c{nth}/notices/progress", CASE)
+
+
+@pytest.mark.parametrize("how", ["notice", "case"])
+async def test_what_is_said_in_words_of_ones_own_is_counted_with_the_rest(office: Office, how: str) -> None:
+    keys, city = office.city.parts.services.keys, office.city
+    await keys.allow(office.service_id, Allowance(per_day=3), actor="tests")
+    first = await tell(office, how, 1)
+    assert first.status_code in (200, 202)
+    for nth in range(2):
+        assert (await tell(office, how, 1)).json() == first.json(), nth  # asked again: it is one
+    assert (await office.send()).status_code == 202
+    assert (await tell(office, how, 2)).status_code == first.status_code
+    for refused in (await tell(office, how, 3), await office.send()):
+        assert (refused.status_code, code_of(refused)) == (429, "services.too_many_today")
+        assert int(refused.headers["retry-after"]) > 60
+    assert (await tell(office, how, 2)).status_code == first.status_code  # what was answered is answered again
+    assert city.parts.services.per_day.so_far(office.service_id) == 3
+    await keys.allow(office.service_id, Allowance(per_minute=1), actor="tests")
+    city.clock.advance(timedelta(minutes=2))
+    office.caller = city.as_department(office.service_id, "parks")
+    assert (await tell(office, how, 4)).status_code == first.status_code
+    refused = await tell(office, how, 5)
+    assert (refused.status_code, code_of(refused)) == (429, "services.too_many_this_minute")
+
+
+async def test_what_came_to_nothing_is_not_counted(office: Office) -> None:
+    for wrong in ({**CASE, "revision": 0}, {**CASE, "id_number": "1"}):
+        assert (await office.caller.put("/cases/c/notices/progress", wrong)).status_code == 400
+    assert (await tell(office, "case", 1)).status_code == 200
+    another = {**CASE, "id_number": "310101199001012336"}
+    assert (await office.caller.put("/cases/c1/notices/progress", another)).status_code == 409
+    papers = [{"what": {"zh": f"{nth}" + "字" * 100}, "why": {"zh": "缺"}} for nth in range(20)]
+    long = {"matter": {"zh": "年票"}, "items": papers, "place": {"zh": "厅"}, "until": "2026-12-01"}
+    too_long = await office.caller.put("/cases/c2/notices/supplement", {**CASE, "notice": long})
+    assert (too_long.status_code, code_of(too_long)) == (422, "cases.too_long")
+    assert office.city.parts.services.per_day.so_far(office.service_id) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["【工商银行】您的卡已冻结", "请看https://evil.example/a", "请看 WWW.evil.example", "【", "http://a", "\u202e"],
+)
+async def test_words_that_nobody_approved_lead_nowhere_and_sign_for_nobody(office: Office, wrong: str) -> None:
+    for changes in ({"title": wrong}, {"body": wrong}):
+        headers = {"Idempotency-Key": str(uuid4())}
+        refused = await office.caller.post("/messages", notice_to(**changes), headers=headers)
+        assert (refused.status_code, code_of(refused)) == (400, "request.malformed"), changes
+    assert office.city.parts.services.per_day.so_far(office.service_id) == 0
 
 
 async def test_a_team_key_reaches_the_team_and_nobody_else_by_either_door(client: Client) -> None:
@@ -203,9 +268,9 @@ async def test_notices_to_people_are_counted_known_or_not(office: Office) -> Non
     async with city.parts.db.transaction() as conn:
         await city.parts.people.mint(conn, known, now=city.clock.now())
     for id_number in (known.id_number, "310101199001012336"):
-        notice = {"id_number": id_number, "title": "年票", "body": "已办好"}
         for _ in range(2):
-            filed = await office.caller.post("/messages", notice, headers={"Idempotency-Key": f"n{id_number}"})
+            headers = {"Idempotency-Key": f"n{id_number}"}
+            filed = await office.caller.post("/messages", notice_to(id_number), headers=headers)
             assert filed.status_code == 202
     await settled(city)
     taken, outcomes = (await counted(city, office))["inbox"]

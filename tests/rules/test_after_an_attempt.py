@@ -10,6 +10,7 @@ from notifications.model import (
     ALERTED,
     BUSY_PAUSE_MAX,
     MAY_REPEAT,
+    STAND_IN_AFTER,
     TRIES_MAX,
     DeliveryStage,
     Lane,
@@ -62,18 +63,32 @@ def test_a_certain_no_ends_by_expiry_or_is_alerted_or_is_tried_again(situation, 
         assert step == Step(DeliveryStage.UNDELIVERABLE)
 
 
+def after_busy(tries: int, *, good_for: timedelta, **others) -> Step:
+    return next_step(
+        Outcome.REJECTED, "busy", lane=Lane.BULK, tries=tries, is_another_left=False, now=NOW,
+        expires_at=NOW + good_for, **others,
+    )  # fmt: skip
+
+
 def test_a_busy_provider_is_asked_ever_less_often() -> None:
-    far = NOW + timedelta(days=30)
-    pauses = []
-    for tries in range(1, TRIES_MAX):
-        step = next_step(
-            Outcome.REJECTED, "busy", lane=Lane.BULK, tries=tries, is_another_left=False, now=NOW, expires_at=far
-        )
-        assert step.next_at is not None
-        pauses.append(step.next_at - NOW)
+    steps = [after_busy(tries, good_for=timedelta(days=30)) for tries in range(1, 3 * TRIES_MAX)]
+    pauses = [step.next_at - NOW for step in steps if step.next_at is not None]
     assert pauses == sorted(pauses)
     assert pauses[0] == timedelta(seconds=1)
     assert pauses[-1] == BUSY_PAUSE_MAX
+
+
+@given(st.integers(1, 10_000), st.timedeltas(timedelta(0), timedelta(days=3)))
+def test_a_busy_provider_is_asked_for_as_long_as_the_message_is_good(tries: int, good_for: timedelta) -> None:
+    step = after_busy(tries, good_for=good_for)
+    assert step.stage is (DeliveryStage.WAITING if step.next_at is not None else DeliveryStage.EXPIRED)
+    assert step.next_at is not None or good_for <= BUSY_PAUSE_MAX
+
+
+def test_what_stands_in_takes_over_from_a_busy_provider_after_a_few_tries() -> None:
+    far = timedelta(days=30)
+    stages = [after_busy(tries, good_for=far, has_stand_in=True).stage for tries in range(1, STAND_IN_AFTER + 3)]
+    assert stages == [DeliveryStage.WAITING] * (STAND_IN_AFTER - 1) + [DeliveryStage.UNDELIVERABLE] * 3
 
 
 async def test_a_carrier_of_the_outside_world_speaks_our_protocol() -> None:

@@ -31,7 +31,7 @@ def chosen(carriers: Carriers, tried=None, *, road: Road = SMS, lane: Lane = Lan
     provider = carriers.choose(road, lane, tried or {}, at)
     assert provider is not None
     assert not isinstance(provider, Full)
-    carriers.let_go(provider.name)
+    carriers.let_go(provider.name, lane)
     return provider.name
 
 
@@ -164,7 +164,7 @@ def test_who_has_no_hand_free_is_left_alone_and_codes_find_hands_that_bulk_may_n
     assert carriers.room(Lane.BULK) == 0
     assert carriers.rooms(Lane.BULK) == {"sms": 0}
     assert chosen(carriers, lane=Lane.OTP) == "a"
-    carriers.let_go("a", taken)
+    carriers.let_go("a", Lane.BULK, taken)
     assert chosen(carriers, lane=Lane.BULK) == "a"
 
 
@@ -186,7 +186,7 @@ async def test_a_claim_waits_for_a_good_part_of_few_hands_and_not_for_the_last_o
     for _ in range(AT_FIRST * 3 // 4 // GOOD_PART):
         await asyncio.sleep(0)
         assert not waiting.done()
-        carriers.let_go("a")
+        carriers.let_go("a", Lane.BULK)
     async with asyncio.timeout(1):
         await waiting
 
@@ -206,9 +206,9 @@ def test_a_quick_provider_is_given_more_at_once_and_a_slow_one_less() -> None:
     hands = Hands(4_000)
     for _ in range(20):
         while hands.free(is_urgent=False) > 0:
-            hands.take()
+            hands.take(is_urgent=False)
         count = hands.most_for(is_urgent=False)
-        hands.give_back(count)
+        hands.give_back(count, is_urgent=False)
         hands.learn(count, QUICK_SECONDS, was_busy=False)
     assert hands.most == 4_000
     hands.learn(10, 0.0, was_busy=False)

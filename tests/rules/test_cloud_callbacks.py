@@ -166,6 +166,18 @@ def test_numbers_are_read_however_the_cloud_writes_them(said: str) -> None:
     assert numbers.from_aliyun(said) == "+8613800138000"
 
 
+@pytest.mark.parametrize("said", ["+13105551234", "0013105551234", "+14155550123", "12025550123"])
+def test_a_number_of_north_america_is_not_read_as_one_of_the_mainland(said: str) -> None:
+    assert numbers.from_aliyun(said) == "+1" + said[-10:]
+
+
+async def test_a_number_that_aliyun_would_take_for_one_of_the_mainland_is_left_to_another() -> None:
+    carrier = aliyun.Aliyun("a", aliyun.Account("id", Secret("hush")), StoppedClock(NOW))
+    sms = Sms(REFERENCE, "+13105551234", "Y", NOW, ProviderText("SMS_1", "s", {}))
+    assert await carrier.send(sms) == aliyun.MISTAKEN
+    assert not [phone for phone in ("+8613105551234", "+12025550123") if numbers.is_mistaken_by_aliyun(phone)]
+
+
 @pytest.mark.parametrize("said", ["", "1381111****", "+", "1" * 16, "１３８００１３８０００"])
 def test_what_is_no_number_is_none(said: str) -> None:
     with pytest.raises(numbers.NotANumber):

@@ -54,7 +54,12 @@ def test_a_masked_address_shows_its_first_sign_and_its_domain() -> None:
 @pytest.mark.parametrize(
     ("step", "code", "words", "kind"),
     [
-        (Step.RECIPIENT, 450, "4.2.0 greylisted", "busy"),
+        (Step.RECIPIENT, 450, "4.2.0 greylisted", "later"),
+        (Step.RECIPIENT, 451, "come back in five minutes", "later"),
+        (Step.RECIPIENT, 451, "4.3.0 no room for the queue", "busy"),
+        (Step.RECIPIENT, 421, "closing", "busy"),
+        (Step.DATA, 452, "4.2.2 full", "later"),
+        (Step.DATA, 451, "4.7.1 later", "busy"),
         (Step.RECIPIENT, 550, "5.1.1 <somebody@example.org> unknown", "recipient"),
         (Step.RECIPIENT, 550, "5.7.1 not you", "provider"),
         (Step.RECIPIENT, 550, "5.1.8 bad sender", "provider"),

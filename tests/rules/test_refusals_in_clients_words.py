@@ -24,6 +24,7 @@ SAID: dict[type[Refusal], tuple[dict[str, Any], int, str, str]] = {
     services.TooManyThisMinute: (
         {"per_minute": 3}, 429, "RateLimitError", "Exceeded rate limit for key type TEAM of 3 requests per 60 seconds",
     ),
+    services.TooManyLooking: ({}, 429, "RateLimitError", services.TooManyLooking.title()),
     errors.RateLimited: ({}, 429, "RateLimitError", errors.RateLimited.title()),
     errors.NoSuchPath: ({}, 404, "NoResultFound", "No result found"),
     errors.PartAway: ({}, 503, "ServiceUnavailable", errors.PartAway.title()),

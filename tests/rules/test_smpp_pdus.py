@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 
 from notifications.channels.smpp import codec
 from notifications.channels.smpp.codec import Bind, Malformed, ShortMessage, pdu
-from notifications.channels.smpp.statuses import BUSY, RECIPIENT, SLOW_DOWN, Status, kind_of, name_of, refusal_of
+from notifications.channels.smpp.statuses import (
+    BUSY,
+    OF_THE_MESSAGE,
+    RECIPIENT,
+    SLOW_DOWN,
+    Status,
+    kind_of,
+    name_of,
+    refusal_of,
+)
 from notifications.segmenting import Alphabet, octets, text_of
 
 FROZEN: list[dict[str, Any]] = json.loads(
@@ -201,6 +210,7 @@ def test_every_refusal_says_who_could_still_carry_the_message() -> None:
     kinds = {status: kind_of(status) for status in Status if status is not Status.ROK}
     assert {status for status, kind in kinds.items() if kind == "busy"} == BUSY > SLOW_DOWN
     assert {status for status, kind in kinds.items() if kind == "recipient"} == RECIPIENT
+    assert {status for status, kind in kinds.items() if kind == "message"} == OF_THE_MESSAGE
     assert kinds[Status.RINVSRCADR] == kinds[Status.RINVDSTTON] == "provider"
     assert refusal_of(0x58).reason == "ESME_RTHROTTLED"
     assert (kind_of(0x4FF), name_of(0x4FF)) == ("provider", "command_status 0x000004ff")
@@ -209,3 +219,8 @@ def test_every_refusal_says_who_could_still_carry_the_message() -> None:
 @given(st.text(alphabet=st.sampled_from("aZ09@£Δñ \n€[]{}\\^~|"), max_size=200))
 def test_a_text_in_seven_bits_comes_back_as_it_was(text: str) -> None:
     assert text_of(octets(text, Alphabet.GSM), Alphabet.GSM) == text
+
+
+def test_after_the_last_sequence_number_comes_the_first_again() -> None:
+    assert codec.SEQUENCE_MAX == 0x7FFFFFFF
+    assert [codec.sequence_after(before) for before in (0, 1, 0x7FFFFFFE, 0x7FFFFFFF)] == [1, 2, 0x7FFFFFFF, 1]

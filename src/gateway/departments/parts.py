@@ -6,7 +6,7 @@ from typing import Any, Self
 import aiohttp
 
 from gateway import outside, tokens
-from gateway.departments import conforming, onboarding
+from gateway.departments import conforming, onboarding, queries
 from gateway.departments.calling import Calling
 from gateway.departments.model import Apps, Registered, State
 from gateway.departments.registers import DepartmentRegisters
@@ -14,6 +14,7 @@ from gateway.departments.vehicles import DepartmentsForAppointments
 from gateway.departments.vouching import Vouching
 from kernel.clock import Clock
 from kernel.db import Database
+from kernel.ids import DepartmentId
 from kernel.keys import SigningKeys
 from kernel.sealing import Keys
 from kernel.snapshots import Refreshable, Snapshot
@@ -69,6 +70,11 @@ class Departments:
     async def every_app(self) -> list[Registered]:
         """Every app as it lies in the database."""
         return await onboarding.every_app(self._db)
+
+    async def is_known(self, department_id: DepartmentId) -> bool:
+        """Whether the city has a department of this id."""
+        async with self._db.connection() as conn:
+            return await queries.select_slug_of_department(conn, department_id) is not None
 
     async def go_live(self, slug: str, *, actor: str) -> Registered:
         """Show an app to residents, once its server answers. Raises AppUnknown, ServerNotReady."""

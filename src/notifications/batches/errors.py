@@ -45,6 +45,18 @@ class BatchRefusedTooOften(Conflict):
     code = "notifications.batch_refused_too_often"
 
 
+class TooManyBatches(Conflict):
+    """You have as many batches under way as can be: let one of them end, or cancel it."""
+
+    code = "notifications.too_many_batches"
+
+
+class TooManyRows(Conflict):
+    """So many rows of your batches wait to be sent that no more are taken: start some of them, or cancel them."""
+
+    code = "notifications.too_many_rows"
+
+
 class BatchLaneRefused(Unprocessable):
     """A batch goes by the lane of results or of bulk, and by none that is faster than its text's."""
 

@@ -1,9 +1,10 @@
 """Batches on the wire: a department opens one, streams its rows, and steers it."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, Requ
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from kernel.audience import Handlers
+from kernel.clock import is_on_calendar
 from kernel.errors import MalformedRequest, RoleMissing, UnsupportedMedia
 from kernel.principal import Audience, DepartmentSystem
 from kernel.problems import refuses
@@ -27,8 +29,11 @@ from notifications.batches.errors import (
     BatchReused,
     BatchScattered,
     BatchStepNotAllowed,
+    TooManyBatches,
+    TooManyRows,
 )
 from notifications.batches.model import ROWS_MAX, Act
+from notifications.batches.pacing import PACED_BYTES_MIN, Pace
 from notifications.batches.parts import Batches
 from notifications.batches.progress import PAGE_MAX, REFUSALS_PAGE_MAX
 from notifications.batches.reading import LINE_BYTES_MAX
@@ -51,6 +56,7 @@ NDJSON, CSV = "application/x-ndjson", "text/csv"
 FORMS: dict[str, Form] = {NDJSON: "ndjson", CSV: "csv"}
 CHUNK_SECONDS_MAX = 30.0
 """How long the next piece of a stream may take: as long as a body may."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _END = r"$(?!\n)"
 
 
@@ -64,12 +70,14 @@ class _RowsOperation(Operation):
         )
         csv = Schema(
             type=OpenAPIType.STRING,
-            description="RFC 4180 in UTF-8, without line breaks in cells; the first line, in every request, names a"
-            " column phone, email or id_number, perhaps reference, and one for each gap of the text.",
+            description="RFC 4180 in UTF-8, without line breaks in cells: a quote that is not closed in its line ends"
+            " the request. The first line, in every request, names a column phone, email or id_number, perhaps"
+            " reference, and one for each gap of the text.",
         )
         self.request_body = RequestBody(
             content={NDJSON: OpenAPIMediaType(schema=json), CSV: OpenAPIMediaType(schema=csv)},
-            description=f"Lines of at most {LINE_BYTES_MAX} bytes, each ended by a line feed; as many as you like.",
+            description=f"Lines of at most {LINE_BYTES_MAX} bytes, each ended by a line feed; as many as you like, at"
+            f" least {PACED_BYTES_MIN} bytes a minute. Not compressed. Blank lines are no rows, but counted.",
             required=True,
         )
 
@@ -81,6 +89,8 @@ RowCursor = Annotated[
     str | None, QueryParameter(pattern=rf"^[0-9]{{1,10}}{_END}", description="`next_cursor` of the page before.")
 ]
 BatchCursor = Annotated[str | None, QueryParameter(max_length=80, description="`next_cursor` of the page before.")]
+_CURSOR = re.compile(r"([0-9]{1,16})~([0-9a-f-]{36})")
+_UTF_8 = frozenset({"utf-8", "utf8"})
 
 
 def _actor(department: DepartmentSystem) -> str:
@@ -93,7 +103,7 @@ async def _view(batches: Batches, department: DepartmentSystem, batch_id: UUID) 
 
 @put("/batches/{batch_id:uuid}", operation_id="openBatch", summary="Open a batch: one text to many", status_code=200,
      responses=refuses(MalformedRequest, BatchNotFound, BatchReused, TextNotInUse, BatchLaneRefused, SendTimeRefused,
-                       RoleMissing))  # fmt: skip
+                       TooManyBatches, RoleMissing))  # fmt: skip
 async def open_batch(
     batch_id: FromPath[UUID],
     data: JSONBody[BatchRequest],
@@ -110,7 +120,7 @@ async def open_batch(
 @post("/batches/{batch_id:uuid}/lines", operation_id="sendBatchLines", operation_class=_RowsOperation, status_code=200,
       summary="Send rows of a batch", request_max_body_size=None,
       responses=refuses(MalformedRequest, UnsupportedMedia, BatchNotFound, BatchClosed, BatchScattered,
-                        BatchRefusedTooOften, BatchesBusy, TextNotInUse, RoleMissing))  # fmt: skip
+                        BatchRefusedTooOften, BatchesBusy, TooManyRows, TextNotInUse, RoleMissing))  # fmt: skip
 async def send_batch_lines(
     batch_id: FromPath[UUID],
     first: From,
@@ -124,18 +134,30 @@ async def send_batch_lines(
 
     A row that is refused is told with its reason, and keeps no other from being sent.
     """
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    form = FORMS.get(media)
-    if form is None:
-        raise UnsupportedMedia(f"rows are sent as {NDJSON} or {CSV}")
+    form = _form_of(request.headers.get("content-type", ""), request.headers.get("content-encoding", ""))
     await batches.taking.take(department.department_id, batch_id, _arriving(request), first=first, form=form)
     return await _view(batches, department, batch_id)
 
 
+def _form_of(content_type: str, content_encoding: str) -> Form:
+    """What rows are sent as. Raises UnsupportedMedia."""
+    media, *parameters = content_type.split(";")
+    form = FORMS.get(media.strip().lower())
+    if form is None:
+        raise UnsupportedMedia(f"rows are sent as {NDJSON} or {CSV}")
+    for name, _, said in (parameter.partition("=") for parameter in parameters):
+        if name.strip().lower() == "charset" and said.strip().strip('"').lower() not in _UTF_8:
+            raise UnsupportedMedia("rows are sent in UTF-8")
+    if content_encoding.strip().lower() not in ("", "identity"):
+        raise UnsupportedMedia("rows are not sent compressed")
+    return form
+
+
 async def _arriving(request: Request[Any, Any, Any]) -> AsyncGenerator[bytes]:
-    """The body as it comes. Raises MalformedRequest when it breaks off, or stays away for too long."""
-    chunks = request.stream()
+    """The body as it comes. Raises MalformedRequest when it breaks off, stays away for long, or comes too slowly."""
+    chunks, clock, pace = request.stream(), asyncio.get_running_loop().time, Pace()
     while True:
+        began = clock()
         try:
             async with asyncio.timeout(CHUNK_SECONDS_MAX):
                 chunk = await anext(chunks)
@@ -145,6 +167,7 @@ async def _arriving(request: Request[Any, Any, Any]) -> AsyncGenerator[bytes]:
             raise MalformedRequest("the rows did not arrive in time") from None
         except InternalServerException:  # the framework's word for a client that went away
             raise MalformedRequest("the body broke off") from None
+        pace.came(len(chunk), waited_seconds=clock() - began)
         yield chunk
 
 
@@ -157,24 +180,29 @@ async def list_batches(
     limit: Annotated[int, QueryParameter(ge=1, le=PAGE_MAX)] = 20,
 ) -> BatchesView:
     """How far each is."""
-    page = await batches.watching.page(department.department_id, before=_before(cursor), limit=limit)
-    after = None if page.next_before is None else f"{page.next_before[0].isoformat()}~{page.next_before[1]}"
-    return BatchesView([BatchView.of(one) for one in page.batches], after)
+    page = await batches.watching.page(department.department_id, before=before_of(cursor), limit=limit)
+    return BatchesView([BatchView.of(one) for one in page.batches], cursor_of(page.next_before))
 
 
-def _before(cursor: str | None) -> tuple[datetime, UUID] | None:
+def cursor_of(before: tuple[datetime, UUID] | None) -> str | None:
+    """Where a page begins, in signs that every URL may hold: the moment in microseconds, and the batch."""
+    return None if before is None else f"{(before[0] - _EPOCH) // timedelta(microseconds=1)}~{before[1]}"
+
+
+def before_of(cursor: str | None) -> tuple[datetime, UUID] | None:
     """Raises CursorUnknown."""
     if cursor is None:
         return None
-    moment, _, batch_id = cursor.partition("~")
-    try:
-        at = datetime.fromisoformat(moment)
-        found = at, UUID(batch_id)
-    except ValueError:
-        raise CursorUnknown from None
-    if at.tzinfo is None:
+    found = _CURSOR.fullmatch(cursor)
+    if found is None:
         raise CursorUnknown
-    return found
+    try:
+        at, batch_id = _EPOCH + timedelta(microseconds=int(found[1])), UUID(found[2])
+    except (ValueError, OverflowError):
+        raise CursorUnknown from None
+    if not is_on_calendar(at):
+        raise CursorUnknown
+    return at, batch_id
 
 
 @get("/batches/{batch_id:uuid}", operation_id="readBatch", summary="How far a batch is",
@@ -215,7 +243,7 @@ _STEP_REFUSALS = (BatchNotFound, BatchStepNotAllowed, RoleMissing)
 
 
 @post("/batches/{batch_id:uuid}/start", operation_id="startBatch", summary="Start a batch", status_code=200,
-      responses=refuses(MalformedRequest, BatchIncomplete, *_STEP_REFUSALS))  # fmt: skip
+      responses=refuses(MalformedRequest, BatchIncomplete, TextNotInUse, *_STEP_REFUSALS))  # fmt: skip
 async def start_batch(
     batch_id: FromPath[UUID],
     data: JSONBody[StartRequest],
@@ -244,11 +272,11 @@ async def pause_batch(
 
 
 @post("/batches/{batch_id:uuid}/resume", operation_id="resumeBatch", summary="Resume a batch", status_code=200,
-      responses=refuses(*_STEP_REFUSALS))  # fmt: skip
+      responses=refuses(TextNotInUse, *_STEP_REFUSALS))  # fmt: skip
 async def resume_batch(
     batch_id: FromPath[UUID], department: NamedDependency[DepartmentSystem], batches: NamedDependency[Batches]
 ) -> BatchView:
-    """It goes on where it was paused."""
+    """It goes on where it was paused; one that an operator paused, when an operator resumes it."""
     await batches.steering.act(department.department_id, batch_id, Act.RESUME, actor=_actor(department))
     return await _view(batches, department, batch_id)
 

@@ -73,7 +73,7 @@ class Judge:
         length = self._words
         for name, kind in self._kinds:
             value = values.get(name)
-            if value is None:
+            if not value:  # an empty cell is a forgotten one, also where a single message may leave the gap empty
                 return _refused(told, ValuesRefused.code, "the value is missing", name)
             if not kind.accepts(value):
                 return _refused(told, ValuesRefused.code, self._expected(name), name)

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 from uuid import UUID
 
 from msgspec import Struct
@@ -33,6 +34,9 @@ class BatchState(StrEnum):
     CANCELLED = "cancelled"
     FINISHED = "finished"
 
+
+PausedFor = Literal["text", "operator"]
+"""Why a batch is paused that its sender did not pause: its text is not approved any more, or an operator paused it."""
 
 ENDED = frozenset({BatchState.CANCELLED, BatchState.FINISHED})
 
@@ -87,6 +91,7 @@ class Span(Struct, frozen=True, order=True):
 class Batch(Struct, frozen=True, kw_only=True):
     """How far a batch has come. Rows that came were taken or refused; of those taken, so many were fed to the lanes.
 
+    `spans` are of lines that came, by their numbers: blank ones too, which are no rows and not in `received`.
     `resumed_at` is when it was started or resumed last, and `fed_before` what had been fed then.
     """
 
@@ -99,24 +104,26 @@ class Batch(Struct, frozen=True, kw_only=True):
     starts_at: datetime | None
     resumed_at: datetime | None
     ended_at: datetime | None
+    paused_for: PausedFor | None
     spans: tuple[Span, ...]
+    received: int
     refused: int
     fed: int
     fed_before: int
     withdrawn: int
 
     @property
-    def received(self) -> int:
-        """Rows that came, refused ones too."""
+    def lines(self) -> int:
+        """Lines that came: rows, refused ones too, and blank ones."""
         return sum(span.last - span.first + 1 for span in self.spans)
 
     @property
     def taken(self) -> int:
         return self.received - self.refused
 
-    def moved(self, state: BatchState, now: datetime) -> "Batch":
-        """The same batch in another state from now on."""
-        changed = replace(self, state=state, touched_at=now)
+    def moved(self, state: BatchState, now: datetime, *, paused_for: PausedFor | None = None) -> "Batch":
+        """The same batch in another state from now on. `paused_for`: why, where its sender did not pause it."""
+        changed = replace(self, state=state, touched_at=now, paused_for=paused_for)
         if state is BatchState.STARTED:
             starts_at = self.starts_at or max(now, self.plan.send_at or now)
             return replace(changed, starts_at=starts_at, resumed_at=max(now, starts_at), fed_before=self.fed)

@@ -26,10 +26,17 @@ class Daily:
         self._book = book
         self._per_day = per_day
 
-    def take(self, service_id: DepartmentId, count: int, now: datetime) -> None:
-        """Count messages. Raises TooManyToday, and has counted none."""
+    def left(self, service_id: DepartmentId, now: datetime) -> int:
+        """How many more it may send on this day."""
         allowed = self._book.snapshot.current.allowance(service_id)
+        return self._per_day.left(service_id, allowed.per_day, now)
+
+    def take(self, service_id: DepartmentId, count: int, now: datetime) -> int:
+        """Count messages, as many of these as it may send; how many."""
+        allowed = self._book.snapshot.current.allowance(service_id)
+        count = min(count, self._per_day.left(service_id, allowed.per_day, now))
         self._per_day.take(service_id, allowed.per_day, now, count)
+        return count
 
     def give_back(self, service_id: DepartmentId, count: int) -> None:
         self._per_day.give_back(service_id, count)

@@ -9,8 +9,8 @@ from kernel.clock import Clock
 from kernel.db import Connection, Database
 from kernel.ids import DepartmentId
 from notifications.batches import queries
-from notifications.batches.feeding.queries import count_owed
-from notifications.batches.model import Batch, BatchState, RefusedRow
+from notifications.batches.feeding.queries import count_owed, count_waiting
+from notifications.batches.model import ENDED, Batch, BatchState, RefusedRow
 from notifications.batches.queries import Tally
 from notifications.batches.taking import own
 
@@ -21,7 +21,8 @@ RATE_AFTER = timedelta(seconds=2)
 
 
 class Progress(Struct, frozen=True, kw_only=True):
-    """How far a batch is. `waiting`: fed, and not sent yet. `tally` is of those whom the department named itself.
+    """How far a batch is. `tally` is of those whom the department named itself; `waiting`: fed, and not sent yet, where
+    of persons only those are counted of whom nothing was begun.
 
     When all is over and nobody was named by ID number, `batch.taken` is as many as were delivered, failed, are unknown
     and were withdrawn.
@@ -76,11 +77,16 @@ class Watching:
         async with self._db.connection() as conn:
             return await self._progress(conn, own(await queries.select_batch(conn, batch_id), department_id))
 
-    async def page(self, department_id: DepartmentId, *, before: tuple[datetime, UUID] | None, limit: int) -> BatchPage:
-        """A department's batches, those opened last first."""
+    async def page(
+        self, department_id: DepartmentId | None, *, before: tuple[datetime, UUID] | None, limit: int
+    ) -> BatchPage:
+        """A department's batches, or (None) everybody's, those opened last first."""
         assert limit <= PAGE_MAX
         async with self._db.connection() as conn:
-            found = await queries.select_batches(conn, department_id, before=before, limit=limit + 1)
+            if department_id is None:
+                found = await queries.select_everybodys(conn, before=before, limit=limit + 1)
+            else:
+                found = await queries.select_batches(conn, department_id, before=before, limit=limit + 1)
             progress = [await self._progress(conn, batch) for batch in found[:limit]]
         last = found[limit - 1] if len(found) > limit else None
         return BatchPage(progress, None if last is None else (last.opened_at, last.batch_id))
@@ -96,6 +102,8 @@ class Watching:
     async def _progress(self, conn: Connection, batch: Batch) -> Progress:
         refused_for = await queries.count_refusals(conn, batch.batch_id) if batch.refused else []
         waiting = sum((await count_owed(conn, batch.batch_id)).values()) if batch.fed else 0
+        if batch.fed and batch.state not in ENDED:
+            waiting += await count_waiting(conn, batch.batch_id)
         tally = await queries.select_tally(conn, batch.batch_id) if batch.fed else Tally()
         ends_at = _ends_at(batch, waiting, self._clock.now())
         return Progress(batch=batch, refused_for=refused_for, waiting=waiting, tally=tally, ends_at=ends_at)

@@ -41,7 +41,8 @@ async def select_batch(conn: Connection, batch_id: UUID) -> Batch | None:
         """
         -- notifications.select_batch
         SELECT batch_id, department_id, name, text_id, version, lane, kind, language, rows, send_at, state, opened_at,
-               touched_at, starts_at, resumed_at, ended_at, spans, refused, fed, fed_before, withdrawn
+               touched_at, starts_at, resumed_at, ended_at, paused_for, spans, received, refused, fed, fed_before,
+               withdrawn
           FROM notifications.batch WHERE batch_id = $1
         """,
         batch_id,
@@ -55,7 +56,8 @@ async def lock_batch(conn: Connection, batch_id: UUID) -> Batch | None:
         """
         -- notifications.lock_batch
         SELECT batch_id, department_id, name, text_id, version, lane, kind, language, rows, send_at, state, opened_at,
-               touched_at, starts_at, resumed_at, ended_at, spans, refused, fed, fed_before, withdrawn
+               touched_at, starts_at, resumed_at, ended_at, paused_for, spans, received, refused, fed, fed_before,
+               withdrawn
           FROM notifications.batch WHERE batch_id = $1 FOR UPDATE
         """,
         batch_id,
@@ -69,7 +71,8 @@ async def lock_free_batch(conn: Connection, batch_id: UUID) -> Batch | None:
         """
         -- notifications.lock_free_batch
         SELECT batch_id, department_id, name, text_id, version, lane, kind, language, rows, send_at, state, opened_at,
-               touched_at, starts_at, resumed_at, ended_at, spans, refused, fed, fed_before, withdrawn
+               touched_at, starts_at, resumed_at, ended_at, paused_for, spans, received, refused, fed, fed_before,
+               withdrawn
           FROM notifications.batch WHERE batch_id = $1 FOR UPDATE SKIP LOCKED
         """,
         batch_id,
@@ -85,7 +88,8 @@ async def select_batches(
         """
         -- notifications.select_batches
         SELECT batch_id, department_id, name, text_id, version, lane, kind, language, rows, send_at, state, opened_at,
-               touched_at, starts_at, resumed_at, ended_at, spans, refused, fed, fed_before, withdrawn
+               touched_at, starts_at, resumed_at, ended_at, paused_for, spans, received, refused, fed, fed_before,
+               withdrawn
           FROM notifications.batch
          WHERE department_id = $1 AND ($2::timestamptz IS NULL OR (opened_at, batch_id) < ($2, $3::uuid))
          ORDER BY opened_at DESC, batch_id DESC LIMIT $4
@@ -93,6 +97,36 @@ async def select_batches(
         department_id, *(before or (None, None)), limit,
     )  # fmt: skip
     return [_batch_of(row) for row in rows]
+
+
+async def select_everybodys(conn: Connection, *, before: tuple[datetime, UUID] | None, limit: int) -> list[Batch]:
+    """Batches of all departments, those opened last first."""
+    rows = await conn.fetch(
+        """
+        -- notifications.select_everybodys
+        SELECT batch_id, department_id, name, text_id, version, lane, kind, language, rows, send_at, state, opened_at,
+               touched_at, starts_at, resumed_at, ended_at, paused_for, spans, received, refused, fed, fed_before,
+               withdrawn
+          FROM notifications.batch
+         WHERE $1::timestamptz IS NULL OR (opened_at, batch_id) < ($1, $2::uuid)
+         ORDER BY opened_at DESC, batch_id DESC LIMIT $3
+        """,
+        *(before or (None, None)), limit,
+    )  # fmt: skip
+    return [_batch_of(row) for row in rows]
+
+
+async def count_unended(conn: Connection, department_id: DepartmentId) -> tuple[int, int]:
+    """How many batches of a department have not ended, and how many of their rows no message was made of yet."""
+    row = await conn.fetchrow(
+        """
+        -- notifications.count_unended
+        SELECT count(*), coalesce(sum(received - refused - fed), 0)::bigint FROM notifications.batch
+         WHERE department_id = $1 AND state IN ('open', 'started', 'paused')
+        """,
+        department_id,
+    )
+    return (0, 0) if row is None else (row[0], row[1])
 
 
 async def update_received(conn: Connection, batch: Batch) -> None:
@@ -114,11 +148,11 @@ async def update_state(conn: Connection, batch: Batch, *, is_settled: bool) -> N
         -- notifications.update_state
         UPDATE notifications.batch
            SET state = $2, is_settled = $3, touched_at = $4, starts_at = $5, resumed_at = $6, ended_at = $7,
-               fed_before = $8
+               fed_before = $8, paused_for = $9
          WHERE batch_id = $1
         """,
         batch.batch_id, batch.state, is_settled, batch.touched_at, batch.starts_at, batch.resumed_at, batch.ended_at,
-        batch.fed_before,
+        batch.fed_before, batch.paused_for,
     )  # fmt: skip
 
 
@@ -129,7 +163,8 @@ async def settle_batch(conn: Connection, batch_id: UUID, state: BatchState) -> B
         -- notifications.settle_batch
         UPDATE notifications.batch SET is_settled = true WHERE batch_id = $1 AND state = $2 AND NOT is_settled
         RETURNING batch_id, department_id, name, text_id, version, lane, kind, language, rows, send_at, state,
-                  opened_at, touched_at, starts_at, resumed_at, ended_at, spans, refused, fed, fed_before, withdrawn
+                  opened_at, touched_at, starts_at, resumed_at, ended_at, paused_for, spans, received, refused, fed,
+                  fed_before, withdrawn
         """,
         batch_id, state,
     )  # fmt: skip
@@ -174,7 +209,7 @@ async def select_left(conn: Connection, *, before: datetime, limit: int) -> list
 def _batch_of(row: Row) -> Batch:
     (
         batch_id, department_id, name, text_id, version, lane, kind, language, rows, send_at, state, opened_at,
-        touched_at, starts_at, resumed_at, ended_at, spans, refused, fed, fed_before, withdrawn,
+        touched_at, starts_at, resumed_at, ended_at, paused_for, spans, received, refused, fed, fed_before, withdrawn,
     ) = row  # fmt: skip
     return Batch(
         batch_id=batch_id,
@@ -186,7 +221,9 @@ def _batch_of(row: Row) -> Batch:
         starts_at=starts_at,
         resumed_at=resumed_at,
         ended_at=ended_at,
+        paused_for=paused_for,
         spans=tuple(Span(first, last) for first, last in zip(spans[::2], spans[1::2], strict=True)),
+        received=received,
         refused=refused,
         fed=fed,
         fed_before=fed_before,

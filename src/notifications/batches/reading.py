@@ -84,6 +84,10 @@ def read_json(line: Line) -> Told | RefusedRow:
 
 # ---- CSV
 
+_CELL = r'(?:[^",\r]*|"[^"]*(?:""[^"]*)*")'
+_QUOTED_WELL = re.compile(rf"{_CELL}(?:,{_CELL})*", re.DOTALL)
+_ENDS_QUOTED = re.compile(r'(?:^|,)"[^"]*(?:""[^"]*)*$(?!\n)', re.DOTALL)
+
 
 class Columns(Struct, frozen=True):
     """What stands where in each line of a CSV file (RFC 4180)."""
@@ -111,7 +115,7 @@ class Columns(Struct, frozen=True):
         return cls(tuple(names), sort, names.index(sort), reference_at, values_at)
 
     def read(self, line: Line) -> Told | RefusedRow:
-        """Read one line. Quoted text may hold commas and doubled quotes, but no line break: that needs JSON."""
+        """Read one line that `until_unclosed` let through. Quoted text may hold commas and doubled quotes."""
         if line.text is None:
             return too_long(line.number)
         try:
@@ -120,7 +124,9 @@ class Columns(Struct, frozen=True):
             return not_utf8(line.number)
         cells = _cells(text)
         if cells is None or len(cells) != len(self.names):
-            why = "a quote is not closed" if cells is None else f"{len(cells)} cells, {len(self.names)} in the header"
+            why = "a quote or a line break stands inside a cell"
+            if cells is not None:
+                why = f"{len(cells)} cells, {len(self.names)} in the header"
             return RefusedRow(line.number, MalformedRequest.code, why)
         reference = None if self.reference_at is None else cells[self.reference_at] or None
         if reference is not None and (len(reference) > REFERENCE_MAX or _IS_REFERENCE(reference) is None):
@@ -148,11 +154,31 @@ def _cells(text: str) -> list[str] | None:
     text = text.removesuffix("\r")
     if '"' not in text:
         return text.split(",")
-    try:
-        rows: Sequence[list[str]] = list(csv.reader([text], strict=True))
-    except csv.Error:
+    if _QUOTED_WELL.fullmatch(text) is None:
         return None
-    return rows[0] if len(rows) == 1 else None
+    [cells] = csv.reader([text], strict=True)
+    return cells
+
+
+def until_unclosed(lines: Sequence[Line]) -> tuple[Sequence[Line], MalformedRequest | None]:
+    """Lines of CSV up to one that may go on in the next, and the refusal that names it.
+
+    Quoted text may hold line breaks (RFC 4180 §2.6). Such rows are not read, and what follows in them must never be
+    read as a row of its own: it would be sent to whomever somebody else's words name.
+    """
+    for at, line in enumerate(lines):
+        if line.text is None:
+            return lines[:at], MalformedRequest(f"row {line.number} has more than {LINE_BYTES_MAX} bytes")
+        if b'"' in line.text and _is_unclosed(line.text):
+            why = f"row {line.number}: a quote is not closed; rows with line breaks in them are sent as JSON"
+            return lines[:at], MalformedRequest(why)
+    return lines, None
+
+
+def _is_unclosed(text: bytes) -> bool:
+    """Whether a line ends inside a quoted cell, or may."""
+    said = text.decode(errors="replace").removesuffix("\r")
+    return _QUOTED_WELL.fullmatch(said) is None and _ENDS_QUOTED.search(said) is not None
 
 
 def too_long(number: int) -> RefusedRow:

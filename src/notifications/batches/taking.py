@@ -33,6 +33,8 @@ from notifications.batches.errors import (
     BatchRefusedTooOften,
     BatchReused,
     BatchScattered,
+    TooManyBatches,
+    TooManyRows,
 )
 from notifications.batches.judging import Fit, Judge
 from notifications.batches.model import (
@@ -47,7 +49,7 @@ from notifications.batches.model import (
     with_rows,
 )
 from notifications.batches.queries import NewRow
-from notifications.batches.reading import LINE_BYTES_MAX, Columns, Read, read_json
+from notifications.batches.reading import LINE_BYTES_MAX, Columns, Read, read_json, until_unclosed
 from notifications.batches.sealing import Sealing
 from notifications.services.errors import SendTimeRefused, TextNotInUse
 from notifications.services.keys.teams import Teams
@@ -67,6 +69,10 @@ TRIES_MAX = 3
 """Of one group, where the database says that another try may do."""
 REFUSALS_MAX = 100_000
 """Refused rows of one batch, give or take a group: whoever sends so many sends the wrong file."""
+UNENDED_MAX = 100
+"""Batches of one department that have not ended, give or take those opened in one moment,"""
+UNFED_MAX = 20_000_000
+"""and rows in them of which no message was made yet, give or take the streams that are read at once."""
 AT_ONCE_MAX = 8
 """Streams that one process reads at once,"""
 AT_ONCE_OF_ONE_MAX = 4
@@ -74,15 +80,18 @@ AT_ONCE_OF_ONE_MAX = 4
 BUSY_RETRY_SECONDS = 5
 LATE_BY_MAX = timedelta(minutes=1)
 """An hour to send at may lie so far back: clocks differ."""
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 assert LINE_BYTES_MAX <= TOGETHER_BYTES_MAX
+assert ROWS_MAX <= UNFED_MAX
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """Rows of one group, judged and sealed."""
+    """Lines of one group, judged and sealed; `blank` are those that hold no row."""
 
     numbers: list[int]
     rows: list[NewRow]
     refused: list[RefusedRow]
+    blank: set[int]
 
 
 class Taking:
@@ -101,7 +110,7 @@ class Taking:
         """Open a batch under an id of the department's choice; again in the same words, how it stands.
 
         Raises BatchReused, BatchNotFound for an id of another department's, TextNotInUse, BatchLaneRefused,
-        SendTimeRefused.
+        SendTimeRefused, TooManyBatches.
         """
         now = self._clock.now()
         async with self._db.connection() as conn:
@@ -113,6 +122,8 @@ class Taking:
             if plan.send_at is not None and not now - LATE_BY_MAX <= plan.send_at <= now + SCHEDULED_AHEAD_MAX:
                 raise SendTimeRefused
             async with self._db.transaction() as conn:
+                if (await queries.count_unended(conn, department_id))[0] >= UNENDED_MAX:
+                    raise TooManyBatches(f"{UNENDED_MAX} have not ended", limit=UNENDED_MAX)
                 if await queries.insert_batch(conn, batch_id, department_id, plan, now=now):
                     subject = f"batch:{batch_id}"
                     await audit.record(conn, actor=actor, act="notifications.batch_open", subject=subject, now=now)
@@ -141,6 +152,8 @@ class Taking:
         text = self._texts.find(*key)
         if text is None or text.of.department_id != department_id or not text.is_approved:
             raise TextNotInUse
+        if self._texts.is_put_away(text.of.text_id):
+            raise TextNotInUse
         return text
 
     async def take(
@@ -148,13 +161,16 @@ class Taking:
     ) -> Batch:
         """Take the rows of a stream, of which `first` is the number of the first; those that came before are skipped.
 
-        A stream of CSV begins with its header, whatever the number. Raises BatchNotFound, BatchClosed, BatchScattered,
-        BatchRefusedTooOften, BatchesBusy, TextNotInUse, MalformedRequest, and whatever the stream raises when it breaks
-        off: the rows that came whole before that stay.
+        A stream of CSV begins with its header, whatever the number. Blank lines have their numbers and are no rows.
+        Raises BatchNotFound, BatchClosed, BatchScattered, BatchRefusedTooOften, BatchesBusy, TooManyRows, TextNotInUse,
+        MalformedRequest, and whatever the stream raises when it breaks off: the rows that came whole before that stay.
         """
         async with self._db.connection() as conn:
             batch = own(await queries.select_batch(conn, batch_id), department_id)
+            _, unfed = await queries.count_unended(conn, department_id)
         _check_open(batch)
+        if unfed >= UNFED_MAX:
+            raise TooManyRows(f"{UNFED_MAX} wait to be sent", limit=UNFED_MAX)
         text = await self._text(department_id, batch.plan)
         with self._turn(department_id):
             team = await self._teams.every(department_id) if batch.plan.kind == "team" else None
@@ -164,10 +180,15 @@ class Taking:
     async def _read(self, batch: Batch, chunks: AsyncIterable[bytes], judge: Judge, *, first: int, form: Form) -> Batch:
         """Judge and seal one group while the one before is being committed."""
         is_csv = form == "csv"
-        cut = Lines(first - is_csv, line_bytes_max=LINE_BYTES_MAX, is_whole=_never_whole if is_csv else _is_json)
+        broken: list[Exception] = []
+
+        def is_whole(text: bytes) -> bool:
+            """A last line without line feed: of CSV nobody can tell but by how the stream ended."""
+            return not broken if is_csv else _is_json(text)
+
+        cut = Lines(first - is_csv, line_bytes_max=LINE_BYTES_MAX, is_whole=is_whole)
         read: Read | None = None if is_csv else read_json
         commit: asyncio.Task[Batch] | None = None
-        broken: list[Exception] = []
         try:
             whole = _until_broken(chunks, broken)
             groups = lines.batches(whole, cut, lines_max=TOGETHER_MAX, bytes_max=TOGETHER_BYTES_MAX)
@@ -175,10 +196,13 @@ class Taking:
                 async for group in arriving:
                     if read is None:
                         read, group = Columns.of(group[0].text).read, group[1:]
-                    ready = await self._ready(batch, group, read, judge)
+                    taken, refusal = until_unclosed(group) if is_csv else (group, None)
+                    ready = await self._ready(batch, taken, read, judge)
                     if commit is not None:
                         batch = await commit
                     commit = None if ready is None else asyncio.create_task(self._commit(batch, ready))
+                    if refusal is not None:
+                        raise refusal
         except MalformedRequest as refusal:
             broken.append(refusal)
         finally:
@@ -198,8 +222,10 @@ class Taking:
             return None
         fit: list[Fit] = []
         refused: list[RefusedRow] = []
-        for start in range(0, len(fresh), AT_A_TIME_MAX):
-            for line in fresh[start : start + AT_A_TIME_MAX]:
+        blank = {line.number for line in fresh if line.text is not None and (not line.text or line.text.isspace())}
+        said = [line for line in fresh if line.number not in blank] if blank else fresh
+        for start in range(0, len(said), AT_A_TIME_MAX):
+            for line in said[start : start + AT_A_TIME_MAX]:
                 told = read(line)
                 judged = told if isinstance(told, RefusedRow) else judge.judge(told)
                 if isinstance(judged, Fit):
@@ -211,7 +237,7 @@ class Taking:
         for start in range(0, len(fit), AT_A_TIME_MAX):
             rows += self._sealing.seal(batch, fit[start : start + AT_A_TIME_MAX], persons, now=now)
             await asyncio.sleep(0)
-        return Ready([line.number for line in fresh], rows, refused)
+        return Ready([line.number for line in fresh], rows, refused, blank)
 
     async def _refused_among(self, batch: Batch, group: Sequence[Line]) -> set[int]:
         """Which of these rows came before and were refused."""
@@ -261,7 +287,10 @@ class Taking:
         if fit_now:
             await queries.delete_refusals_of(conn, batch_id, fit_now)
         count = batch.refused + len(refused) - len(fit_now)
-        batch = msgspec.structs.replace(batch, spans=spans, refused=count, touched_at=self._clock.now())
+        received = batch.received + len(fresh) - len(ready.blank.intersection(fresh))
+        batch = msgspec.structs.replace(
+            batch, spans=spans, received=received, refused=count, touched_at=self._clock.now()
+        )
         await queries.update_received(conn, batch)
         return batch
 
@@ -295,10 +324,21 @@ def _check_open(batch: Batch) -> None:
 
 
 async def _until_broken(chunks: AsyncIterable[bytes], broken: list[Exception]) -> AsyncGenerator[bytes]:
-    """A stream up to where it breaks off, and what it then raised: whatever came whole before is good all the same."""
+    """A stream up to where it breaks off, and what it then raised: whatever came whole before is good all the same.
+
+    A byte order mark at its very beginning is left out.
+    """
+    begun = b""
     try:
         async for chunk in chunks:
-            yield chunk
+            if len(begun) < len(BYTE_ORDER_MARK):
+                begun += chunk
+                if len(begun) >= len(BYTE_ORDER_MARK):
+                    yield begun.removeprefix(BYTE_ORDER_MARK)
+            else:
+                yield chunk
+        if len(begun) < len(BYTE_ORDER_MARK):
+            yield begun
     except Exception as fault:  # noqa: BLE001 -- whoever reads the rows raises it, once they are kept
         broken.append(fault)
 
@@ -309,9 +349,3 @@ def _is_json(text: bytes) -> bool:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True
-
-
-def _never_whole(text: bytes) -> bool:
-    """Nobody can tell of a line of CSV whether more of it was to come."""
-    del text
-    return False

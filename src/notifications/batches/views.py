@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from kernel.plain_text import ONE_LINE
-from notifications.batches.model import ROWS_MAX, Plan, RefusedRow, Span
+from notifications.batches.model import ROWS_MAX, PausedFor, Plan, RefusedRow, Span
 from notifications.batches.progress import Progress
 from notifications.model import Lane, Language
 from notifications.services.model import KeyKind
@@ -79,12 +79,13 @@ class RefusedForView(msgspec.Struct):
 class BatchView(msgspec.Struct):
     """How far a batch is.
 
-    Rows `received` were taken or `refused`; of those taken, `fed` became messages, of which `sent` left: to a carrier
-    or an inbox. `withdrawn` were taken back, with the batch or one by one, or held back by our own rules, as where
-    somebody opted out. `missing` counts rows not received yet, `next_row` is where to go on. `delivered`, `failed` and
-    `unknown` count recipients that you named by number or address: of a person named by ID number nobody is told
-    whether the city knows them, or how they were told. They are counted every few seconds. `ends_at`: by then the last
-    will have been sent, at the pace so far.
+    `paused_for`: null where you paused it; `text`, its text is not approved any more; `operator`, an operator did, who
+    alone can resume it. Rows `received` were taken or `refused`; of those taken, `fed` became messages, of which `sent`
+    left: to a carrier or an inbox. `withdrawn` were taken back, with the batch or one by one, or held back by our own
+    rules, as where somebody opted out. `missing` counts rows not received yet, `next_row` is where to go on.
+    `delivered`, `failed` and `unknown` count recipients that you named by number or address: of a person named by ID
+    number nobody is told whether the city knows them, or how they were told. They are counted every few seconds.
+    `ends_at`: by then the last will have been sent, at the pace so far.
     """
 
     batch_id: UUID
@@ -94,6 +95,7 @@ class BatchView(msgspec.Struct):
     lane: LaneWord
     kind: KeyKind
     state: Literal["open", "started", "paused", "cancelled", "finished"]
+    paused_for: PausedFor | None
     opened_at: datetime
     send_at: datetime | None
     starts_at: datetime | None
@@ -125,6 +127,7 @@ class BatchView(msgspec.Struct):
             lane=_WORD[plan.lane],
             kind=plan.kind,
             state=batch.state.value,
+            paused_for=batch.paused_for,
             opened_at=batch.opened_at,
             send_at=plan.send_at,
             starts_at=batch.starts_at,
@@ -134,7 +137,7 @@ class BatchView(msgspec.Struct):
             refused=batch.refused,
             refused_for=[RefusedForView(code, rows) for code, rows in progress.refused_for],
             missing=sum(gap.last - gap.first + 1 for gap in gaps),
-            next_row=gaps[0].first if gaps else batch.received + 1,
+            next_row=gaps[0].first if gaps else batch.lines + 1,
             fed=batch.fed,
             waiting=progress.waiting,
             sent=progress.sent,
@@ -150,6 +153,24 @@ class BatchesView(msgspec.Struct):
     """Batches, those opened last first; `next_cursor` asks for more."""
 
     batches: list[BatchView]
+    next_cursor: str | None
+
+
+class OperatorBatchView(msgspec.Struct):
+    """A batch, and whose it is. `batch` is what its department sees."""
+
+    department_id: UUID
+    batch: BatchView
+
+    @classmethod
+    def of(cls, progress: Progress) -> "OperatorBatchView":
+        return cls(progress.batch.department_id, BatchView.of(progress))
+
+
+class OperatorBatchesView(msgspec.Struct):
+    """Batches of all departments, those opened last first; `next_cursor` asks for more."""
+
+    batches: list[OperatorBatchView]
     next_cursor: str | None
 
 

@@ -4,6 +4,7 @@ A department names the address itself, so without this rule it could have the ci
 servers. What a name resolves to is judged too, at every connection, and that very address is connected to.
 """
 
+import re
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
@@ -15,6 +16,9 @@ from notifications.callbacks.model import URL_CHARACTERS_MAX
 
 Network = IPv4Network | IPv6Network
 LOCALHOST: Final = "localhost"
+_LABEL: Final = re.compile(r"[a-z0-9_-]{1,63}")
+_NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
+"""A host whose last part is this is another spelling of an IPv4 address (WHATWG URL, "ends in a number")."""
 _CARRIES_IPV4: Final = (
     (IPv6Network("::ffff:0:0/96"), 0),  # RFC 4291 §2.5.5.2, IPv4-mapped
     (IPv6Network("64:ff9b::/96"), 0),  # RFC 6052 §2.1, translated
@@ -41,6 +45,8 @@ class Reach(msgspec.Struct, frozen=True):
         if found.is_loopback:
             return self.has_loopback
         is_odd = found.is_multicast or found.is_reserved or found.is_unspecified or found.is_link_local
+        if isinstance(found, IPv6Address):
+            is_odd = is_odd or found.is_site_local
         return found.is_global and not is_odd
 
     def wrong_with(self, url: str) -> str | None:
@@ -54,12 +60,15 @@ class Reach(msgspec.Struct, frozen=True):
             return "this is not an address"
         if not host or port == 0 or "@" in parts.netloc or "#" in url:
             return "an address names a host, nobody's user name, and has nothing after a #"
-        is_here = host == LOCALHOST or (_is_ip(host) and ip_address(host).is_loopback)
+        is_ip = _is_ip(host)
+        if not is_ip and not _is_name(host):
+            return "an address names a host, or has an IP address as it is usually written"
+        is_here = ip_address(host).is_loopback if is_ip else f".{host}".removesuffix(".").endswith(f".{LOCALHOST}")
         if parts.scheme != "https" and not (parts.scheme == "http" and is_here and self.has_loopback):
             return "only https is called"
         if is_here and not self.has_loopback:
             return "an address of this machine is not called"
-        if _is_ip(host) and not self.admits(host):
+        if is_ip and not self.admits(host):
             return "an address of a private network is not called"
         return None
 
@@ -70,6 +79,12 @@ def _is_ip(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _is_name(host: str) -> bool:
+    """Whether a host is a name (RFC 1123 §2.1, and underscores), and no number in disguise: `127.1`, `0x7f.0.0.1`."""
+    labels = host.removesuffix(".").split(".")
+    return all(_LABEL.fullmatch(label) for label in labels) and not _NUMBER.fullmatch(labels[-1])
 
 
 def _carried(found: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

@@ -11,7 +11,9 @@ import msgspec
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from kernel.ids import DepartmentId
 from notifications.callbacks.addresses import Reach
+from notifications.callbacks.looking_up import NamesInThreads, asked_by
 
 CALL_SECONDS_MAX: Final = 15.0
 """Standard Webhooks recommends 15 to 30 seconds."""
@@ -39,8 +41,8 @@ class Answer(msgspec.Struct, frozen=True):
 class Calls(Protocol):
     """Calls endpoints."""
 
-    async def call(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """POST the body; whatever goes wrong is an answer too."""
+    async def call(self, whose: DepartmentId, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """POST the body to an address of a department's; whatever goes wrong is an answer too."""
         ...
 
     async def close(self) -> None: ...
@@ -77,7 +79,7 @@ class HttpCalls:
         reach: Reach,
         *,
         seconds_max: float = CALL_SECONDS_MAX,
-        names: Callable[[], AbstractResolver] = aiohttp.ThreadedResolver,
+        names: Callable[[], AbstractResolver] = NamesInThreads,
     ) -> None:
         self._reach = reach
         self._seconds_max = seconds_max
@@ -92,6 +94,7 @@ class HttpCalls:
                     limit_per_host=CONNECTIONS_PER_HOST_MAX,
                     keepalive_timeout=KEPT_ALIVE_SECONDS,
                     resolver=GuardedResolver(self._reach, self._names()),
+                    use_dns_cache=False,  # in it one department's look-up would stand for another's
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
@@ -105,19 +108,21 @@ class HttpCalls:
         if self._http is not None:
             await self._http.close()
 
-    async def call(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def call(self, whose: DepartmentId, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """POST the body. Only a status of 2xx, in time, means that it was taken."""
         wrong = self._reach.wrong_with(url)
         if wrong is not None:
             return Answer(is_taken=False, reason="not an address we call")
         sent = {**headers, "Content-Type": "application/json", "User-Agent": _USER_AGENT, "Accept-Encoding": "identity"}
         try:
-            async with (
-                asyncio.timeout(self._seconds_max),
-                self._client().post(URL(url, encoded=True), data=body, headers=sent, allow_redirects=False) as response,
-            ):
-                await _read_some(response)
-                return _answer(response)
+            async with asyncio.timeout(self._seconds_max):
+                with asked_by(whose):
+                    response = await self._client().post(
+                        URL(url, encoded=True), data=body, headers=sent, allow_redirects=False
+                    )
+                async with response:
+                    await _read_some(response)
+                    return _answer(response)
         except TimeoutError:
             return Answer(is_taken=False, reason="no answer in time")
         except (aiohttp.ClientError, OSError, ValueError) as problem:

@@ -15,6 +15,7 @@ from msgspec import Meta
 
 import notifications.callbacks.endpoints.http
 from kernel.audience import Handlers, merged
+from kernel.clock import within_calendar
 from kernel.errors import RoleMissing
 from kernel.principal import Audience, DepartmentSystem
 from kernel.problems import refuses
@@ -166,7 +167,8 @@ async def replay_callback_events(
 ) -> ReplayView:
     """Have every dead event since a moment told again, for a day from now if need be; 100,000 at once at most."""
     keeping = callbacks.keeping
-    replayed, is_more = await keeping.replay_since(department.department_id, EndpointId(callback_id), data.since)
+    since = within_calendar(data.since)
+    replayed, is_more = await keeping.replay_since(department.department_id, EndpointId(callback_id), since)
     callbacks.telling.look_now.set()
     return ReplayView(replayed, is_more)
 

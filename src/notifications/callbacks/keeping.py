@@ -7,15 +7,17 @@ import msgspec
 
 from kernel import audit
 from kernel.clock import Clock
-from kernel.db import Database
+from kernel.db import Connection, Database
 from kernel.ids import DepartmentId, uuid7
 from notifications.callbacks import queries
 from notifications.callbacks.endpoints import queries as endpoint_queries
 from notifications.callbacks.endpoints.held import HeldEndpoints
+from notifications.callbacks.endpoints.setting import ACT
 from notifications.callbacks.errors import CallbackDisabled, CallbackEventNotFound, CallbackNotFound
 from notifications.callbacks.model import (
     DEAD_KEPT_FOR,
     GIVEN_UP_AFTER,
+    REMOVED_KEPT_FOR,
     TOLD_KEPT_FOR,
     Endpoint,
     EndpointId,
@@ -69,7 +71,8 @@ class Keeping:
         now, buried = self._clock.now(), 0
         async with self._db.connection() as conn:
             every = await endpoint_queries.select_all_endpoint_ids(conn)
-            overdue = await queries.select_overdue_endpoints(conn, [one for one, _ in every], now=now)
+            kept = [one for one, removed_at in every if removed_at is None]
+            overdue = await queries.select_overdue_endpoints(conn, kept, now=now)
         for endpoint_id in overdue:
             for _ in range(STEPS_MAX):
                 async with self._db.transaction() as conn:
@@ -82,16 +85,22 @@ class Keeping:
         return buried
 
     async def forget_ended(self) -> int:
-        """Forget events that were told, or died, long ago, and all of endpoints that were removed; how many."""
+        """Forget events that were told, or died, long ago, and all of endpoints that were removed; how many.
+
+        A removed endpoint itself is forgotten a day later.
+        """
         now, forgotten = self._clock.now(), 0
         async with self._db.connection() as conn:
             every = await endpoint_queries.select_all_endpoint_ids(conn)
-        for endpoint_id, is_removed in every:
+        for endpoint_id, removed_at in every:
             for _ in range(STEPS_MAX):
-                count = await self._forget_some(endpoint_id, is_removed=is_removed, now=now)
+                count = await self._forget_some(endpoint_id, is_removed=removed_at is not None, now=now)
                 forgotten += count
                 if count < STEP_MAX:
                     break
+            if removed_at is not None and count == 0:
+                async with self._db.transaction() as conn:
+                    await endpoint_queries.delete_endpoint(conn, endpoint_id, removed_before=now - REMOVED_KEPT_FOR)
         return forgotten
 
     async def _forget_some(self, endpoint_id: EndpointId, *, is_removed: bool, now: datetime) -> int:
@@ -111,16 +120,19 @@ class Keeping:
         now = self._clock.now()
         happened = Happened(service_id, EventType.TEST, uuid7(now), Tested(endpoint_id))
         async with self._db.transaction() as conn:
-            return await self._noting.note_at(conn, endpoint, happened, now=now)
+            event_id = await self._noting.note_at(conn, endpoint, happened, now=now)
+            await self._record(conn, "test", endpoint, now, {"event_id": str(event_id)})
+        return event_id
 
     async def replay(self, service_id: DepartmentId, endpoint_id: EndpointId, event_id: EventId) -> queries.EventRow:
         """Tell one event again, for a day from now if need be. Raises CallbackNotFound, CallbackEventNotFound."""
-        await self.found(service_id, endpoint_id)
+        endpoint = await self.found(service_id, endpoint_id)
         now = self._clock.now()
         async with self._db.transaction() as conn:
             row = await queries.replay_event(conn, endpoint_id, event_id, now=now, give_up_at=now + GIVEN_UP_AFTER)
             if row is None:
                 raise CallbackEventNotFound
+            await self._record(conn, "replay", endpoint, now, {"event_id": str(event_id)})
         return row
 
     async def replay_since(
@@ -130,7 +142,7 @@ class Keeping:
 
         Raises CallbackNotFound.
         """
-        await self.found(service_id, endpoint_id)
+        endpoint = await self.found(service_id, endpoint_id)
         now, replayed = self._clock.now(), 0
         give_up_at = now + GIVEN_UP_AFTER
         is_more = True
@@ -144,10 +156,15 @@ class Keeping:
                 is_more = False
                 break
         async with self._db.transaction() as conn:
-            actor, subject = f"department:{service_id}", f"callback:{endpoint_id}"
-            detail: dict[str, str | int | bool] = {"events": replayed}
-            await audit.record(conn, actor=actor, act="callbacks.replay", subject=subject, now=now, detail=detail)
+            await self._record(conn, "replay", endpoint, now, {"events": replayed})
         return replayed, is_more
+
+    async def _record(
+        self, conn: Connection, did: str, endpoint: Endpoint, now: datetime, detail: dict[str, str | int | bool]
+    ) -> None:
+        """What a department did to its endpoint."""
+        actor, subject = f"department:{endpoint.service_id}", f"callback:{endpoint.endpoint_id}"
+        await audit.record(conn, actor=actor, act=f"{ACT}.{did}", subject=subject, now=now, detail=detail)
 
     async def events(
         self,

@@ -15,6 +15,12 @@ EventId = NewType("EventId", UUID)
 
 ENDPOINTS_MAX: Final = 5
 """Addresses that one department is called back at."""
+REMOVED_KEPT_FOR: Final = timedelta(days=1)
+"""So long the id of a removed endpoint is nobody's: a request that was delayed does not bring it back, and what a
+process notes that does not know yet is found and forgotten."""
+ENDPOINTS_KEPT_MAX: Final = 50
+"""Of one department, with those it removed and that are not forgotten yet."""
+assert ENDPOINTS_MAX <= ENDPOINTS_KEPT_MAX
 URL_CHARACTERS_MAX: Final = 500
 SECRETS_MAX: Final = 3
 """Secrets that sign at once while one gives way to the next."""

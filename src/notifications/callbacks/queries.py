@@ -206,13 +206,14 @@ async def give_up_events(conn: Connection, endpoint_id: EndpointId, *, now: date
 async def delete_old_events(
     conn: Connection, endpoint_id: EndpointId, *, told_before: datetime, dead_before: datetime, limit: int
 ) -> int:
-    """Forget events that ended long ago; how many."""
+    """Forget events that ended long ago; how many. None ended before it was made, and by that hour they are found."""
     rows = await conn.fetch(
         """
         -- notifications.delete_old_events
         WITH old AS MATERIALIZED (
             SELECT event_id FROM notifications.callback_event
-             WHERE endpoint_id = $1 AND ((stage = 'told' AND made_at < $2) OR (stage = 'dead' AND made_at < $3))
+             WHERE endpoint_id = $1 AND ((stage = 'told' AND made_at < $2 AND ended_at < $2)
+                                      OR (stage = 'dead' AND made_at < $3 AND ended_at < $3))
              LIMIT $4)
         DELETE FROM notifications.callback_event AS e USING old
          WHERE e.endpoint_id = $1 AND e.event_id = old.event_id RETURNING e.event_id

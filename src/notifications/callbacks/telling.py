@@ -132,7 +132,7 @@ class Telling:
             return Told(event, Answer(is_taken=False, reason="cannot be read"))
         now = self._clock.now()
         headers = signed_headers(event.event_id, body, endpoint.target.signing(now), now=now)
-        return Told(event, await self._calls.call(endpoint.target.url, headers, body))
+        return Told(event, await self._calls.call(endpoint.service_id, endpoint.target.url, headers, body))
 
     async def _record(self, endpoint: Endpoint, told: Sequence[Told]) -> None:
         """Write what became of each, and of the endpoint. Should this fail, the leases end and all is told again."""

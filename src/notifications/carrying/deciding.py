@@ -99,10 +99,10 @@ class Deciding:
         self._plan.deliveries.append(
             NewDelivery(
                 self._bucket, message.message_id, channel, message.lane, DeliveryStage.SENDING, 1, self._lease_until,
-                message.expires_at, None, None, instead or None,
+                message.expires_at, None, None, instead or None, message.batch_id,
             )
         )  # fmt: skip
-        self._fly(draft, channel, 1, decided, road)
+        self._fly(draft, channel, 1, decided, road, has_stand_in=bool(instead))
         return True
 
     def _is_without_grant(self, draft: Draft) -> bool:
@@ -118,6 +118,8 @@ class Deciding:
         road = road_of(draft, channel)
         if not (is_certain or message.lane in MAY_REPEAT):
             decided: Loaded | Decision = Decision(Step(over), Reason.NOBODY_LEFT)
+        elif not self._carriers.has_any(channel):
+            decided = Decision(Step(over), Reason.NO_PROVIDER)
         elif channel not in draft.ways:
             stage = DeliveryStage.WITHDRAWN if is_certain else over
             decided = Decision(Step(stage), Reason.NOT_WANTED)
@@ -130,7 +132,7 @@ class Deciding:
         if isinstance(decided, Decision):
             move(self._plan, self._bucket, delivery, decided, self._now)
         else:
-            self._fly(draft, channel, delivery.fence, decided, road)
+            self._fly(draft, channel, delivery.fence, decided, road, has_stand_in=delivery.has_stand_in)
 
     def _decided(
         self, draft: Draft, channel: Channel, road: Road | None, over: DeliveryStage = DeliveryStage.UNDELIVERABLE
@@ -170,7 +172,7 @@ class Deciding:
     def _loaded(self, draft: Draft, channel: Channel, road: Road | None, over: DeliveryStage) -> Loaded | Decision:
         message, now = draft.message, self._now
         assert road is not None
-        provider = self._carriers.choose(road, message.lane, draft.tried, now)
+        provider = self._carriers.choose(road, message.lane, draft.tried, now, draft.template.provider_ids)
         if provider is None:
             return Decision(Step(over), Reason.NOBODY_LEFT if draft.tried else Reason.NO_PROVIDER)
         if isinstance(provider, Full):
@@ -179,19 +181,22 @@ class Deciding:
         try:
             made = parcel(draft, channel, provider.name, None if granted is None else granted.openid)
         except Exception as fault:  # noqa: BLE001 -- a provider's gaps that are not the text's; it is alerted
-            self._carriers.let_go(provider.name)
+            self._carriers.let_go(provider.name, message.lane)
             log.warning("a parcel cannot be made", message_id=str(message.message_id), error=type(fault).__name__)
             return Decision(Step(over), Reason.UNWRITABLE)
         return Loaded(provider.name, made)
 
-    def _fly(self, draft: Draft, channel: Channel, fence: int, loaded: Loaded, road: Road | None) -> None:
+    def _fly(
+        self, draft: Draft, channel: Channel, fence: int, loaded: Loaded, road: Road | None, *, has_stand_in: bool
+    ) -> None:
         message = draft.message
         assert road is not None
         granted = self._granted.get(message.message_id) if channel == "subscribe" else None
         self._plan.flights.append(
             Flight(
                 message.message_id, channel, fence, message.expires_at, loaded.provider, road.group, message.caller,
-                message.template, draft.tried, draft.tries, loaded.parcel, granted,
+                message.template, draft.tried, draft.tries, loaded.parcel, granted, draft.template.provider_ids,
+                has_stand_in,
             )
         )  # fmt: skip
 
@@ -202,7 +207,7 @@ class Deciding:
         self._plan.deliveries.append(
             NewDelivery(
                 self._bucket, message.message_id, channel, message.lane, step.stage, 0, step.next_at,
-                message.expires_at, ended_at, decided.reason, list(instead) or None,
+                message.expires_at, ended_at, decided.reason, list(instead) or None, message.batch_id,
             )
         )  # fmt: skip
         if ended_at is not None:

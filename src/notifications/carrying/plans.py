@@ -4,6 +4,7 @@ What is made for every message of a batch holds no cycles, so the garbage collec
 (`gc=False`), here and wherever a message passes: it took a twentieth of a worker's time.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
@@ -34,6 +35,10 @@ class Flight(msgspec.Struct, frozen=True, gc=False):
     tries: int
     parcel: Parcel
     granted: Granted | None = None
+    kept_by: Collection[str] = ()
+    """Providers that keep its text, of those that take no other."""
+    has_stand_in: bool = False
+    """Whether other channels take over when this one certainly fails."""
 
 
 class Plan(msgspec.Struct):
@@ -45,6 +50,8 @@ class Plan(msgspec.Struct):
     flights: list[Flight] = []
     unsendable: list[MessageId] = []
     postponed: list[MessageId] = []
+    without_key: int = 0
+    """Messages put back that are sealed under a key which this worker does not have."""
     unknown: set[tuple[str, int]] = set()
     """Departments' texts, by name and version, that this worker does not know yet."""
     ended: list[Ended] = []

@@ -6,6 +6,7 @@ What is of the same shape for hundreds of rows is written as columns, what is ra
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
@@ -30,6 +31,7 @@ class NewDelivery(msgspec.Struct, frozen=True, gc=False):
     ended_at: datetime | None
     reason: str | None
     fallback: list[Channel] | None = None
+    batch_id: UUID | None = None
 
 
 _DELIVERY: Final = NewDelivery.__struct_fields__
@@ -37,10 +39,10 @@ INSERT_DELIVERIES = Many(
     """
     -- notifications.insert_deliveries
     INSERT INTO notifications.delivery
-           (bucket, message_id, channel, lane, stage, fence, next_at, expires_at, ended_at, reason, fallback)
+           (bucket, message_id, channel, lane, stage, fence, next_at, expires_at, ended_at, reason, fallback, batch_id)
     VALUES {rows}
     """,
-    columns=11,
+    columns=12,
     sizes=(1, 4),
 )
 

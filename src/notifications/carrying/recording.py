@@ -1,22 +1,26 @@
 """What attempts came to is recorded: the ledger, where each delivery goes next, and what its provider calls it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 import asyncpg
+import msgspec
 
 from kernel.clock import Clock
 from kernel.db import Connection, Database
-from kernel.ids import bucket_of
+from kernel.ids import MessageId, bucket_of
 from kernel.log import get_logger
+from notifications import queries as messages
 from notifications.carrying import queries
 from notifications.carrying.offering import Answer
 from notifications.carrying.plans import Flight
 from notifications.channels import queries as channel_queries
 from notifications.channels.provider import PARTS_MAX
+from notifications.composing import Tries
 from notifications.ending.endings import Ended, Endings
+from notifications.ending.reasons import Reason
 from notifications.model import (
     RECEIPT_PATIENCE,
     Channel,
@@ -112,6 +116,10 @@ class Recording:
             for one in answers
         ]
         moved = [self._moved(lane, one, now) for one in answers]
+        waiting = [one.message_id for one in moved if one.stage is DeliveryStage.WAITING]
+        if waiting:
+            withdrawn = await messages.select_withdrawn(conn, bucket, waiting)
+            moved = [_stopped(one, answer, withdrawn, now) for one, answer in zip(moved, answers, strict=True)]
         await queries.record_outcomes(conn, bucket, tries, now=now)
         went = await queries.move_deliveries(conn, bucket, moved)
         refused = [
@@ -147,11 +155,30 @@ class Recording:
             answer.refusal,
             lane=lane,
             tries=flight.tries,
-            is_another_left=self._carriers.is_another_left(flight.channel, {*flight.tried, flight.provider}),
+            is_another_left=self._carriers.is_another_left(
+                flight.channel, {*_not_asked_again(flight.tried, answer.outcome), flight.provider}, flight.kept_by
+            ),
             now=now,
             expires_at=flight.expires_at,
+            has_stand_in=flight.has_stand_in,
         )
         return _over(step, flight)
+
+
+def _not_asked_again(tried: Tries, outcome: Outcome) -> Collection[str]:
+    """Who is not asked next: of those that surely did not send it, any may be after an unknown outcome of another."""
+    if outcome is not Outcome.UNKNOWN:
+        return tried
+    return [name for name, came_to in tried.items() if came_to is not Outcome.REJECTED]
+
+
+def _stopped(moved: queries.Moved, answer: Answer, withdrawn: Collection[MessageId], now: datetime) -> queries.Moved:
+    """No further try at what was taken back while this one was made: its end, unless it has one."""
+    if moved.stage is not DeliveryStage.WAITING or moved.message_id not in withdrawn:
+        return moved
+    is_certain = answer.outcome is Outcome.REJECTED and has_surely_failed(answer.flight.tried.values())
+    stage = DeliveryStage.WITHDRAWN if is_certain else DeliveryStage.UNKNOWN
+    return msgspec.structs.replace(moved, stage=stage, next_at=None, ended_at=now, reason=Reason.TAKEN_BACK)
 
 
 def _over(step: Step, flight: Flight) -> Step:

@@ -34,6 +34,8 @@ from notifications.cases.model import (
 from notifications.cases.parts import Cases
 from notifications.cases.reading import NoticeStanding
 from notifications.cases.telling import Said
+from notifications.services.errors import TooManyThisMinute, TooManyToday
+from notifications.services.parts import Services
 
 CaseReference = Annotated[
     str,
@@ -43,8 +45,9 @@ CaseReference = Annotated[
     ),
 ]
 _REFUSES = refuses(
-    MalformedRequest, RoleMissing, NoticeUnsound, NoticeTooLong, CaseOfAnother, NoticeOutdated, TooManyNotices
-)
+    MalformedRequest, RoleMissing, NoticeUnsound, NoticeTooLong, CaseOfAnother, NoticeOutdated, TooManyNotices,
+    TooManyThisMinute, TooManyToday,
+)  # fmt: skip
 
 
 class Named(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -100,10 +103,11 @@ async def tell_supplement(
     data: JSONBody[SupplementRequest],
     department: NamedDependency[DepartmentSystem],
     cases: NamedDependency[Cases],
+    services: NamedDependency[Services],
 ) -> NoticeStanding:
     """The same list again is the same notice. Another one takes its place if nobody has been told yet; else the person
     is told the whole new list, and what changed. An SMS names the papers, the inbox why each is asked for."""
-    return await _told(cases, department, reference, CaseKind.SUPPLEMENT, data, data.notice)
+    return await _told(cases, services, department, reference, CaseKind.SUPPLEMENT, data, data.notice)
 
 
 @put("/cases/{reference:str}/notices/approval", operation_id="tellApproval", status_code=200,
@@ -113,9 +117,10 @@ async def tell_approval(
     data: JSONBody[ApprovalRequest],
     department: NamedDependency[DepartmentSystem],
     cases: NamedDependency[Cases],
+    services: NamedDependency[Services],
 ) -> NoticeStanding:
     """The same again is the same notice; another hour or place takes its place, and says so if the first was told."""
-    return await _told(cases, department, reference, CaseKind.APPROVAL, data, data.notice)
+    return await _told(cases, services, department, reference, CaseKind.APPROVAL, data, data.notice)
 
 
 @put("/cases/{reference:str}/notices/progress", operation_id="tellProgress", status_code=200,
@@ -125,9 +130,10 @@ async def tell_progress(
     data: JSONBody[ProgressRequest],
     department: NamedDependency[DepartmentSystem],
     cases: NamedDependency[Cases],
+    services: NamedDependency[Services],
 ) -> NoticeStanding:
     """The same again is the same notice; a stage that nobody was told of yet gives way to the next."""
-    return await _told(cases, department, reference, CaseKind.PROGRESS, data, data.notice)
+    return await _told(cases, services, department, reference, CaseKind.PROGRESS, data, data.notice)
 
 
 @put("/cases/{reference:str}/notices/inspection_overdue", operation_id="tellInspectionOverdue", status_code=200,
@@ -137,9 +143,10 @@ async def tell_overdue_inspection(
     data: JSONBody[InspectionOverdueRequest],
     department: NamedDependency[DepartmentSystem],
     cases: NamedDependency[Cases],
+    services: NamedDependency[Services],
 ) -> NoticeStanding:
     """The same again is the same notice."""
-    return await _told(cases, department, reference, CaseKind.INSPECTION_OVERDUE, data, data.notice)
+    return await _told(cases, services, department, reference, CaseKind.INSPECTION_OVERDUE, data, data.notice)
 
 
 @put("/cases/{reference:str}/notices/violation", operation_id="tellViolation", status_code=200,
@@ -149,9 +156,10 @@ async def tell_violation(
     data: JSONBody[ViolationRequest],
     department: NamedDependency[DepartmentSystem],
     cases: NamedDependency[Cases],
+    services: NamedDependency[Services],
 ) -> NoticeStanding:
     """The same again is the same notice."""
-    return await _told(cases, department, reference, CaseKind.VIOLATION, data, data.notice)
+    return await _told(cases, services, department, reference, CaseKind.VIOLATION, data, data.notice)
 
 
 @get("/cases/{reference:str}/notices", operation_id="readCaseNotices", summary="What you told somebody of a case",
@@ -165,9 +173,17 @@ async def read_case_notices(
 
 
 async def _told(
-    cases: Cases, department: DepartmentSystem, reference: str, kind: CaseKind, data: Named, content: Content
+    cases: Cases,
+    services: Services,
+    department: DepartmentSystem,
+    reference: str,
+    kind: CaseKind,
+    data: Named,
+    content: Content,
 ) -> NoticeStanding:
-    notice = await cases.telling.tell(department, Said(kind, reference, data.id_number, data.revision, content))
+    said = Said(kind, reference, data.id_number, data.revision, content)
+    async with services.counting.one(department.department_id) as count:
+        notice = await cases.telling.tell(department, said, count)
     async with cases.db.connection() as conn:
         [standing] = await reading.standing_of(conn, department, [notice])
     return standing

@@ -1,6 +1,5 @@
 """What a department says about a case, by kind, and what has changed between two lists of missing papers. Pure."""
 
-import re
 from collections.abc import Iterator
 from datetime import date, datetime
 from enum import StrEnum
@@ -8,7 +7,8 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from kernel.clock import in_shanghai
+from kernel.clock import YEAR_MAX, YEAR_MIN, in_shanghai, is_on_calendar
+from notifications.free_words import LINE, holds_link
 from notifications.model import Language
 
 ITEMS_MAX: Final = 20
@@ -21,11 +21,7 @@ NOTICES_MAX: Final = 50
 """Of one kind about one case: an office that changes its mind more often has to talk to the person."""
 URL_MAX: Final = 500
 
-_LINE: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069【】]+$(?!\n)"
-"""`kernel.plain_text.ONE_LINE` without 【 and 】, by which words could pass for another sender's signature."""
-_LINK: Final = re.compile(r"://|\bwww\.", re.IGNORECASE)
-
-Line = Annotated[str, Meta(min_length=1, max_length=WORDS_MAX, pattern=_LINE)]
+Line = Annotated[str, Meta(min_length=1, max_length=WORDS_MAX, pattern=LINE)]
 Url = Annotated[str, Meta(max_length=URL_MAX, pattern=r"^https://[a-z0-9.-]+(/[A-Za-z0-9._~/?#=&%-]*)?$(?!\n)")]
 
 
@@ -85,6 +81,14 @@ class Content(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return f"{type(self).__name__}(…)"
 
 
+def off_calendar(name: str, day_or_moment: date) -> list[str]:
+    """What is wrong with a day, or a moment as the city's clock shows it, that is beyond any calendar in use."""
+    is_on = is_on_calendar(day_or_moment)
+    if is_on and isinstance(day_or_moment, datetime):
+        is_on = is_on_calendar(in_shanghai(day_or_moment))
+    return [] if is_on else [f"`{name}` is not of the years {YEAR_MIN} to {YEAR_MAX}"]
+
+
 class Supplement(Content, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole list of what is missing (一次性告知补正材料): where it is to be handed in, and the last day for it."""
 
@@ -100,7 +104,9 @@ class Supplement(Content, frozen=True, forbid_unknown_fields=True, kw_only=True)
         yield from super().words()
 
     def faults(self, now: datetime) -> list[str]:
-        found = ["`until` is over"] if self.until < in_shanghai(now).date() else []
+        found = off_calendar("until", self.until)
+        if self.until < in_shanghai(now).date():
+            found.append("`until` is over")
         if len({item.what.zh for item in self.items}) < len(self.items):
             found.append("one paper is listed twice")
         return found
@@ -119,7 +125,7 @@ class Approval(Content, frozen=True, forbid_unknown_fields=True, kw_only=True):
         yield from super().words()
 
     def faults(self, now: datetime) -> list[str]:
-        return ["`when` is over"] if self.when <= now else []
+        return off_calendar("when", self.when) + (["`when` is over"] if self.when <= now else [])
 
 
 class Progress(Content, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -152,7 +158,8 @@ class InspectionOverdue(Content, frozen=True, forbid_unknown_fields=True, kw_onl
         yield from super().words()
 
     def faults(self, now: datetime) -> list[str]:
-        return ["`since` has not come"] if self.since > in_shanghai(now).date() else []
+        has_come = self.since <= in_shanghai(now).date()
+        return off_calendar("since", self.since) + ([] if has_come else ["`since` has not come"])
 
 
 class Violation(Content, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -168,7 +175,7 @@ class Violation(Content, frozen=True, forbid_unknown_fields=True, kw_only=True):
         yield from super().words()
 
     def faults(self, now: datetime) -> list[str]:
-        return ["`when` has not come"] if self.when > now else []
+        return off_calendar("when", self.when) + (["`when` has not come"] if self.when > now else [])
 
 
 CONTENTS: Final[dict[CaseKind, type[Content]]] = {
@@ -212,6 +219,6 @@ def changes_between(before: Supplement | None, after: Supplement) -> Changes:
 def faults_of(content: Content, now: datetime) -> list[str]:
     """Why a notice cannot be told; empty when it is sound."""
     found = content.faults(now)
-    if any(_LINK.search(text) for one in content.words() for text in (one.zh, one.en or "")):
+    if any(holds_link(text) for one in content.words() for text in (one.zh, one.en or "")):
         found.append("links belong in `links`")
     return found

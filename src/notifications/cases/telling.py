@@ -25,6 +25,7 @@ from notifications.model import SEGMENTS_MAX
 from notifications.notifying import CALLER_PREFIX
 from notifications.outbox import GOOD_FOR, Outbox, Owed, ToNobody
 from notifications.segmenting import segments
+from notifications.services.counting import Count
 from notifications.statistics.tallying import Taken, tally_taken, tally_withdrawn
 from notifications.template import Template
 
@@ -55,11 +56,11 @@ class Telling:
         self._people = people
         self._outbox = outbox
 
-    async def tell(self, department: DepartmentSystem, said: Said) -> NoticeRow:
+    async def tell(self, department: DepartmentSystem, said: Said, count: Count) -> NoticeRow:
         """Owe the notice, or find the one that says the same and stands.
 
         What stands and has not been told to anybody is taken back first. Whether the person is known is not told.
-        Raises NoticeUnsound, NoticeTooLong, CaseOfAnother, NoticeOutdated, TooManyNotices.
+        Raises NoticeUnsound, NoticeTooLong, CaseOfAnother, NoticeOutdated, TooManyNotices, and what `count` raises.
         """
         now = self._clock.now()
         faults = faults_of(said.content, now)
@@ -77,6 +78,7 @@ class Telling:
                 raise NoticeOutdated(revision=current.revision)
             if len(notices) >= NOTICES_MAX:
                 raise TooManyNotices
+            count()
             told = await self._replaced(conn, department, case_digest, notices, current, now)
             return await self._owe(conn, department, case_digest, said, len(notices) + 1, told, digests[0], now)
 

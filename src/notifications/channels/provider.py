@@ -2,11 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
-from notifications.model import Channel, Reading
+from notifications.model import Channel, Reading, RefusalKind
 
 REFERENCE_MAX = 200
 SEND_SECONDS = 8.0
@@ -113,7 +113,9 @@ Parcel = Sms | Mail | SubscribeMessage
 class Accepted(msgspec.Struct, frozen=True, gc=False):
     """The provider took it, and will say of each of `provider_refs`, in the order of the parts, what became of it.
 
-    None where no receipt can be told apart; what was accepted by a provider of `receipts_come` ends unknown then.
+    One for all of a text, or one for each part: an empty one where a part was given none, so that the others' receipts
+    never make it whole. None where no receipt can be told apart; what was accepted by a provider of `receipts_come`
+    ends unknown then.
     """
 
     provider_refs: tuple[str, ...] = ()
@@ -122,11 +124,13 @@ class Accepted(msgspec.Struct, frozen=True, gc=False):
 class Refused(msgspec.Struct, frozen=True):
     """The provider said no for certain, so that trying again can double nothing.
 
-    `busy`: later, or by another; `provider`: never by this one; `recipient`: by nobody. `reason` is the provider's
-    code, for operators; it holds nothing about the person.
+    `busy`: later, or by another; `provider`: never by this one; `recipient`: by nobody. `later` and `message` are the
+    same as the first two where only this number or address, or this text, is what the provider will not have now, or
+    ever: they say nothing of how well it carries others. `reason` is the provider's code, for operators; it holds
+    nothing about the person.
     """
 
-    kind: Literal["busy", "provider", "recipient"]
+    kind: RefusalKind
     reason: str
 
 
@@ -150,7 +154,10 @@ class RawReceipt(msgspec.Struct, frozen=True, gc=False):
 
 
 class ReceivedText(msgspec.Struct, frozen=True):
-    """A text somebody sent to one of our numbers. `provider_ref` is the same when the provider says it again."""
+    """A text somebody sent to one of our numbers. `provider_ref` is the same when the provider says it again.
+
+    `may_recur`: it is made of the words and the hour, so that the same words written again have it too.
+    """
 
     provider: str
     from_phone: str
@@ -158,6 +165,7 @@ class ReceivedText(msgspec.Struct, frozen=True):
     text: str
     provider_ref: str
     received_at: datetime
+    may_recur: bool = False
 
     def __repr__(self) -> str:
         return f"ReceivedText({self.provider_ref})"
@@ -171,7 +179,10 @@ TakeTexts = Callable[[Sequence[ReceivedText]], Awaitable[None]]
 
 @runtime_checkable
 class Provider(Protocol):
-    """A way out of one channel. Its `send` takes the shape of that channel: `Sms`, `Mail` or `SubscribeMessage`."""
+    """A way out of one channel. Its `send` takes the shape of that channel: `Sms`, `Mail` or `SubscribeMessage`.
+
+    One that takes no free words has `takes_kept_texts = True`: it is asked only for texts of which it keeps a template.
+    """
 
     @property
     def name(self) -> str:

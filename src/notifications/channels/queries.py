@@ -166,7 +166,7 @@ TELL_PARTS = Many(
            outcome = CASE WHEN a.outcome = 'unknown' AND a.told | v.bits = v.whole THEN 'accepted' ELSE a.outcome END
       FROM (VALUES {rows}) AS v (bucket, message_id, channel, fence, bits, whole)
      WHERE a.bucket = v.bucket AND a.message_id = v.message_id AND a.channel = v.channel AND a.fence = v.fence
-    RETURNING a.bucket, a.message_id, a.channel, a.told
+    RETURNING a.bucket, a.message_id, a.channel, a.fence, a.told
     """,
     columns=6,
     row="({}::integer, {}::uuid, {}::text, {}::integer, {}::integer, {}::integer)",
@@ -175,13 +175,13 @@ TELL_PARTS = Many(
 
 async def tell_parts(
     conn: Connection, parts: Sequence[tuple[int, MessageId, Channel, int, int, int]]
-) -> dict[tuple[int, MessageId, Channel], int]:
+) -> dict[tuple[int, MessageId, Channel, int], int]:
     """Add arrived parts (bits, of so many) to attempts, each once and sorted; which parts of each are there now.
 
     One without answer of which every part arrived was accepted after all.
     """
     rows = await TELL_PARTS.fetch(conn, parts)
-    return {(row[0], row[1], row[2]): row[3] for row in rows}
+    return {(row[0], row[1], row[2], row[3]): row[4] for row in rows}
 
 
 MARK_UNDELIVERED = Many(

@@ -12,6 +12,7 @@ from notifications.carrying import queries as carrying
 from notifications.ending import queries
 from notifications.ending.endings import Ended, Endings
 from notifications.ending.reasons import Reason
+from notifications.isolating import Isolating
 from notifications.model import Channel, Outcome, next_step
 from notifications.routing.carriers import Carriers
 
@@ -28,6 +29,7 @@ class Closing:
         self._clock = clock
         self._carriers = carriers
         self._endings = endings
+        self._isolating = Isolating("close what nobody answered for")
 
     async def close_everywhere(self) -> int:
         """Close what is due in every bucket; return how many abandoned attempts became unknown."""
@@ -35,7 +37,8 @@ class Closing:
             buckets = await queries.select_closable(conn, range(BUCKETS), now=self._clock.now())
         abandoned = 0
         for bucket in buckets:
-            abandoned += await self.close_due(bucket)
+            with self._isolating.one(bucket):
+                abandoned += await self.close_due(bucket)
         return abandoned
 
     async def close_due(self, bucket: int) -> int:
@@ -56,9 +59,9 @@ class Closing:
         self, conn: Connection, bucket: int, abandoned: list[queries.Abandoned], now: datetime
     ) -> list[Ended]:
         """Their intent is committed and their sender gone: perhaps it was sent. What ends by that."""
-        tried: dict[tuple[MessageId, Channel], list[str]] = {}
+        tried: dict[tuple[MessageId, Channel], list[messages.Tried]] = {}
         for one in await messages.select_tries(conn, bucket, [delivery.message_id for delivery in abandoned]):
-            tried.setdefault((one.message_id, one.channel), []).append(one.provider)
+            tried.setdefault((one.message_id, one.channel), []).append(one)
         moved = [self._moved(one, tried.get((one.message_id, one.channel), []), now) for one in abandoned]
         tries = [
             carrying.Try(one.message_id, one.channel, one.fence, Outcome.UNKNOWN, None, Reason.SENDER_GONE)
@@ -72,13 +75,14 @@ class Closing:
             if to.ended_at is not None
         ]
 
-    def _moved(self, delivery: queries.Abandoned, tried: Sequence[str], now: datetime) -> carrying.Moved:
+    def _moved(self, delivery: queries.Abandoned, tried: Sequence[messages.Tried], now: datetime) -> carrying.Moved:
+        perhaps_sent = {one.provider for one in tried if one.outcome is not Outcome.REJECTED}
         step = next_step(
             Outcome.UNKNOWN,
             None,
             lane=delivery.lane,
             tries=len(tried),
-            is_another_left=self._carriers.is_another_left(delivery.channel, tried),
+            is_another_left=self._carriers.is_another_left(delivery.channel, perhaps_sent),
             now=now,
             expires_at=delivery.expires_at,
         )

@@ -28,3 +28,4 @@ class Reason(StrEnum):
     SAID_BEFORE = "said before"
     TOLD_TOO_OFTEN = "told too often today"
     NOT_WANTED = "not wanted any more"
+    TAKEN_BACK = "taken back"

@@ -5,6 +5,7 @@ rely on `status_code` and `error`, and show `message` to people.
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -53,11 +54,14 @@ _WHY: Final = {
     "expired": (403, "Error: Your system clock must be accurate to within 30 seconds"),
     "revoked": (403, "Invalid token: API key revoked"),
 }
+BROKEN_JSON: Final = "Invalid JSON supplied in POST data"
+_NO_BODY: Final = ("data", "'data'")
+"""The framework's words for a body that is not there."""
 _NO_RESULT: Final = "No result found"
 _NAMES: Final[tuple[tuple[tuple[type[Refusal], ...], str, int | None], ...]] = (
     ((NotifyInvalid, services.RecipientRefused, services.SendTimeRefused), "ValidationError", 400),
     ((services.TextNotInUse, services.ValuesRefused, services.TextTooLong), "BadRequestError", 400),
-    ((services.TooManyThisMinute, errors.RateLimited), "RateLimitError", None),
+    ((services.TooManyThisMinute, services.TooManyLooking, errors.RateLimited), "RateLimitError", None),
     ((services.TooManyToday,), "TooManyRequestsError", None),
     ((MessageNotFound, NotifyNoResult, errors.NoSuchPath), "NoResultFound", None),
     ((errors.Unavailable,), "ServiceUnavailable", None),
@@ -101,7 +105,15 @@ def _message(refusal: Refusal, kind: str) -> str:
     return "Internal server error" if refusal.status == 500 else refusal.detail or refusal.title()
 
 
-def of_body(key: str, message: str) -> str:
+def of_form(faults: Sequence[Mapping[str, object]]) -> Errors:
+    """Everything that is wrong with the form of a request, each by where it is and what is wrong there."""
+    said = [(str(one.get("key", "")), str(one.get("message", ""))) for one in faults]
+    if _NO_BODY in said:
+        return in_their_words(NotifyBadRequest(BROKEN_JSON), "")
+    return Errors(400, [OneError("ValidationError", _of_body(key, message)) for key, message in said])
+
+
+def _of_body(key: str, message: str) -> str:
     """What is wrong with a body, as a check against its schema would say it."""
     missing, unknown = _MISSING.search(message), _UNKNOWN.search(message)
     if missing is not None:
@@ -110,7 +122,7 @@ def of_body(key: str, message: str) -> str:
         return f"Additional properties are not allowed ({unknown[1]} was unexpected)"
     if "uuid" in message.lower():
         return f"{key} is not a valid UUID"
-    return f"{key} {message}"
+    return message if key == "data" else f"{key} {message}"
 
 
 def _of_values(members: dict[str, object]) -> str:

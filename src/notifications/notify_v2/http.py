@@ -23,33 +23,23 @@ from notifications.notify_v2 import bodies
 from notifications.notify_v2.bodies import (
     PAGE,
     STATES_OF,
-    EmailAnswer,
     EmailBody,
-    EmailContent,
-    Links,
     Notification,
     Notifications,
-    Preview,
-    PreviewBody,
-    ReceivedTexts,
-    SmsAnswer,
     SmsBody,
-    SmsContent,
-    Templates,
-    TemplateVersions,
-    TemplateView,
+    kept_of,
     moment,
-    template_ref,
     uuid_of,
     values_of,
 )
 from notifications.notify_v2.errors import (
+    BROKEN_JSON,
     Errors,
     NotifyBadRequest,
     NotifyInvalid,
     NotifyNoResult,
     in_their_words,
-    of_body,
+    of_form,
     unproved,
 )
 from notifications.outbox import ToEmail, ToPhone
@@ -58,7 +48,7 @@ from notifications.services.parts import Services
 from notifications.services.queries import Wanted
 from notifications.services.recipients import NotReachable, read_email, read_phone
 from notifications.services.sending import Wish
-from notifications.services.states import LAST
+from notifications.services.states import EXAMINED_IN_VAIN_MAX, LAST
 from notifications.texts.model import DepartmentText
 
 _REFUSED = (400, 401, 403, 404, 429, 503)
@@ -66,7 +56,7 @@ _RESPONSES = {
     status: ResponseSpec(data_container=Errors, generate_examples=False, description="Refused, in the clients' words.")
     for status in _REFUSED
 }
-_BROKEN_JSON = "Invalid JSON supplied in POST data"
+_LOOKED_IN_VAIN = "None of the newest {} messages has this status: ask for those with older_than={}"
 
 
 def speak(request: Request[Any, Any, Any], surprise: Exception) -> Response[bytes]:
@@ -76,8 +66,7 @@ def speak(request: Request[Any, Any, Any], surprise: Exception) -> Response[byte
     if isinstance(signed.principal, NotProved):  # whatever else is wrong: who proves nothing learns nothing
         said = unproved(signed.principal.why)
     elif isinstance(surprise, HTTPException):
-        said = in_their_words(_of_framework(surprise), "")
-        said = msgspec.structs.replace(said, status_code=surprise.status_code)
+        said = msgspec.structs.replace(_of_framework(surprise), status_code=surprise.status_code)
         if surprise.headers and "allow" in surprise.headers:
             headers["Allow"] = surprise.headers["allow"]
     elif isinstance(surprise, Refusal):
@@ -88,21 +77,26 @@ def speak(request: Request[Any, Any, Any], surprise: Exception) -> Response[byte
     else:
         answered = problems.handler_of(surprise)(request, surprise)
         headers |= {name: value for name, value in answered.headers.items() if name == "Retry-After"}
-        said = in_their_words(PartAway() if answered.status_code == PartAway.status else Unexpected(), "")
+        said = in_their_words(_of_failure(answered.status_code), "")
     return Response(
         msgspec.json.encode(said), status_code=said.status_code, media_type="application/json", headers=headers
     )
 
 
-def _of_framework(problem: HTTPException) -> Refusal:
-    extra = problem.extra
-    if isinstance(extra, list) and extra and isinstance(extra[0], dict):
-        return NotifyInvalid(of_body(str(extra[0].get("key", "")), str(extra[0].get("message", ""))))
-    if problem.status_code == 400:
-        return NotifyBadRequest(_BROKEN_JSON)
-    if problem.status_code == 404:
-        return NotifyNoResult()
-    return NotifyBadRequest(str(problem.detail)) if problem.status_code < 500 else Unexpected()
+def _of_failure(status: int | None) -> Refusal:
+    """What is said of what is no refusal, by the status that the city's own entrances answer it with."""
+    if status == NotifyBadRequest.status:  # nested too deep
+        return NotifyBadRequest(BROKEN_JSON)
+    return PartAway() if status == PartAway.status else Unexpected()
+
+
+def _of_framework(problem: HTTPException) -> Errors:
+    if isinstance(problem.extra, list) and problem.extra and isinstance(problem.extra[0], dict):
+        return of_form(problem.extra)
+    refusal: Refusal = NotifyBadRequest(str(problem.detail)) if problem.status_code < 500 else Unexpected()
+    if problem.status_code in (400, 404):
+        refusal = NotifyBadRequest(BROKEN_JSON) if problem.status_code == 400 else NotifyNoResult()
+    return in_their_words(refusal, "")
 
 
 IN_THEIR_FORM: Any = dict.fromkeys(problems.HANDLERS, speak)
@@ -129,7 +123,7 @@ def by_entrance(speakers: problems.Speakers) -> Any:
       responses=_RESPONSES, exception_handlers=IN_THEIR_FORM)  # fmt: skip
 async def notify_sms(
     data: JSONBody[SmsBody], program: NamedDependency[Program], services: NamedDependency[Services]
-) -> SmsAnswer:
+) -> bodies.SmsAnswer:
     """Send an approved SMS text of the service. The answer comes when the message is safely kept."""
     if data.sms_sender_id is not None:
         raise _no_such("sms_sender_id", data.sms_sender_id, program)
@@ -140,16 +134,17 @@ async def notify_sms(
         phone = read_phone(data.phone_number)
     except NotReachable:
         raise NotifyInvalid("phone_number Not a valid phone number") from None
-    values = values_of(text, data.personalisation)
-    wish = Wish(program.service_id, program.kind, ToPhone(phone), text, values, data.reference, data.scheduled_for)
-    taken = await services.accepting.accept(wish, recipient=phone)
-    origin, said = services.origin, text.sms(values, "zh")
-    return SmsAnswer(
+    values, reference = values_of(text, data.personalisation), kept_of(data.reference)
+    wish = Wish(program.service_id, program.kind, ToPhone(phone), text, values, reference, data.scheduled_for)
+    services.accepting.check(wish)
+    origin, said = services.origin, text.sms(values, "zh")  # what cannot be said leaves nothing behind
+    taken = await services.accepting.accept(wish, recipient=phone, is_checked=True)
+    return bodies.SmsAnswer(
         taken.message_id,
-        data.reference,
-        SmsContent(said, text.signature.strip("【】")),
+        reference,
+        bodies.SmsContent(said, text.signature.strip("【】")),
         f"{origin}/v2/notifications/{taken.message_id}",
-        template_ref(origin, text.id, text.version),
+        bodies.template_ref(origin, text.id, text.version),
         None if data.scheduled_for is None else moment(data.scheduled_for),
     )
 
@@ -158,7 +153,7 @@ async def notify_sms(
       responses=_RESPONSES, exception_handlers=IN_THEIR_FORM)  # fmt: skip
 async def notify_email(
     data: JSONBody[EmailBody], program: NamedDependency[Program], services: NamedDependency[Services]
-) -> EmailAnswer:
+) -> bodies.EmailAnswer:
     """Send an approved e-mail text of the service. The answer comes when the message is safely kept."""
     if data.email_reply_to_id is not None:
         raise _no_such("email_reply_to_id", data.email_reply_to_id, program)
@@ -169,17 +164,18 @@ async def notify_email(
         address = read_email(data.email_address)
     except NotReachable:
         raise NotifyInvalid("email_address Not a valid email address") from None
-    values = values_of(text, data.personalisation)
-    wish = Wish(program.service_id, program.kind, ToEmail(address), text, values, data.reference, data.scheduled_for)
-    taken = await services.accepting.accept(wish, recipient=address)
+    values, reference = values_of(text, data.personalisation), kept_of(data.reference)
+    wish = Wish(program.service_id, program.kind, ToEmail(address), text, values, reference, data.scheduled_for)
+    services.accepting.check(wish)
     origin, shown = services.origin, text.render(values, "zh")
-    return EmailAnswer(
+    taken = await services.accepting.accept(wish, recipient=address, is_checked=True)
+    return bodies.EmailAnswer(
         taken.message_id,
-        data.reference,
-        EmailContent(shown.title, shown.body, services.mail_from),
+        reference,
+        bodies.EmailContent(shown.title, shown.body, services.mail_from),
         {},
         f"{origin}/v2/notifications/{taken.message_id}",
-        template_ref(origin, text.id, text.version),
+        bodies.template_ref(origin, text.id, text.version),
         None if data.scheduled_for is None else moment(data.scheduled_for),
     )
 
@@ -245,10 +241,13 @@ async def list_notifications(
     asked: list[tuple[str, str]] = [("status", one) for one in status or ()]
     asked += [("template_type", one) for one in template_type or ()]
     asked += [("reference", reference)] if reference is not None else []
+    asked += [("include_jobs", "true")] if wanted.with_batches else []
     at = f"{services.origin}/v2/notifications"
     if status and not states:
         return Notifications([], _links(at, asked, older_than, None))
     page = await services.states.page(program.service_id, wanted, states=states, before=before, limit=PAGE)
+    if page.next_before is not None and not page.sent:  # the clients stop at an empty page, and would miss the rest
+        raise NotifyBadRequest(_LOOKED_IN_VAIN.format(EXAMINED_IN_VAIN_MAX, page.next_before))
     open_one = await services.states.opened([one.request for one in page.sent])
     found = [
         bodies.notification(
@@ -272,20 +271,20 @@ async def list_templates(
     program: NamedDependency[Program],
     services: NamedDependency[Services],
     kind: Annotated[str | None, QueryParameter(name="type", description="`sms` or `email`")] = None,
-) -> Templates:
+) -> bodies.Templates:
     """Every text that is approved, in the version in use."""
     if kind is not None and kind not in ("sms", "email", "letter"):
         raise NotifyInvalid(f"type {kind} is not one of [sms, email, letter]")
     texts = services.texts.of_department(program.service_id)
     wanted = ("sms", "email") if kind is None else (kind,)
-    return Templates([bodies.template_view(one) for one in texts if bodies.type_of(one) in wanted])
+    return bodies.Templates([bodies.template_view(one) for one in texts if bodies.type_of(one) in wanted])
 
 
 @get("/v2/template/{template_id:str}", operation_id="readTemplate", summary="A text", responses=_RESPONSES,
      exception_handlers=IN_THEIR_FORM)  # fmt: skip
 async def read_template(
     template_id: FromPath[str], program: NamedDependency[Program], services: NamedDependency[Services]
-) -> TemplateView:
+) -> bodies.TemplateView:
     """A text of the service, in the version in use."""
     return bodies.template_view(_text(template_id, program, services))
 
@@ -297,7 +296,7 @@ async def read_template_version(
     version: FromPath[str],
     program: NamedDependency[Program],
     services: NamedDependency[Services],
-) -> TemplateView:
+) -> bodies.TemplateView:
     """A version that is or was approved."""
     if not version.isascii() or not version.isdigit() or len(version) > 5:
         raise NotifyInvalid("version is not of type integer, null")
@@ -311,10 +310,10 @@ async def read_template_version(
       status_code=200, responses=_RESPONSES, exception_handlers=IN_THEIR_FORM)  # fmt: skip
 async def preview_template(
     template_id: FromPath[str],
-    data: JSONBody[PreviewBody],
+    data: JSONBody[bodies.PreviewBody],
     program: NamedDependency[Program],
     services: NamedDependency[Services],
-) -> Preview:
+) -> bodies.Preview:
     """What somebody would be sent."""
     text = _text(template_id, program, services)
     values = values_of(text, data.personalisation)
@@ -333,13 +332,13 @@ async def list_template_versions(
     template_id: FromPath[str],
     program: NamedDependency[Program],
     services: NamedDependency[Services],
-) -> TemplateVersions:
+) -> bodies.TemplateVersions:
     """The versions that are or were approved, newest first."""
     newest = _text(template_id, program, services)
     if service_id != str(program.service_id):
         raise NotifyNoResult
     found = [_version(newest.of.text_id, one, program, services) for one in range(newest.version, 0, -1)]
-    return TemplateVersions([bodies.version_view(one) for one in found if one is not None])
+    return bodies.TemplateVersions([bodies.version_view(one) for one in found if one is not None])
 
 
 # ---- what people sent
@@ -351,20 +350,20 @@ async def list_received_texts(
     program: NamedDependency[Program],
     services: NamedDependency[Services],
     older_than: Annotated[str | None, QueryParameter(description="The last text of the page before")] = None,
-) -> ReceivedTexts:
+) -> bodies.ReceivedTexts:
     """What people answered to the service's SMS, 250 at a time; `links.next` goes on."""
     before = None if older_than is None else uuid_of("older_than", older_than)
     found = await services.received.received(program.service_id, before, limit=PAGE)
     last = found[-1].id if found else None
     links = _links(f"{services.origin}/v2/received-text-messages", [], older_than, last)
-    return ReceivedTexts([bodies.received(one, program.service_id) for one in found], links)
+    return bodies.ReceivedTexts([bodies.received(one, program.service_id) for one in found], links)
 
 
-def _links(at: str, asked: list[tuple[str, str]], older_than: str | None, last: UUID | None) -> Links:
+def _links(at: str, asked: list[tuple[str, str]], older_than: str | None, last: UUID | None) -> bodies.Links:
     """Where this page is and where the next. `older_than` comes first: a client takes the first id it sees there."""
     current = asked if older_than is None else [("older_than", older_than), *asked]
     following = None if last is None else f"{at}?{urlencode([('older_than', str(last)), *asked])}"
-    return Links(f"{at}?{urlencode(current)}" if current else at, following)
+    return bodies.Links(f"{at}?{urlencode(current)}" if current else at, following)
 
 
 def _text(template_id: str, program: Program, services: Services) -> DepartmentText:

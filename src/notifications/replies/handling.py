@@ -33,13 +33,17 @@ from notifications.replies.model import (
     Written,
     language_of,
     meaning_of,
+    put_aside_for,
 )
 from notifications.replies.opt_outs import OptOuts
 from notifications.replies.queries import Told
 from notifications.replies.seals import ReplySeals
 from notifications.template import Template
 
-NUMBERS_PER_BEAT_MAX: Final = 200
+NUMBERS_MAX: Final = 200
+"""Numbers looked up at once."""
+ROUNDS_MAX: Final = 10
+"""How often a beat looks for more; what failed is put aside, so that it does not come again."""
 TEXTS_OF_ONE_MAX: Final = 20
 """Texts of one number that one beat handles, so that who writes without end keeps nobody else waiting."""
 CALLER: Final = "replies"
@@ -108,25 +112,35 @@ class Handling:
         self._arrived = arrived
 
     async def handle_arrived(self) -> int:
-        """Handle what waits; how many texts. One that fails holds up its own number alone, and within a bound."""
+        """Handle what waits; how many texts. One that fails is put aside, and holds up its own number alone."""
         self._arrived.clear()
-        async with self._db.connection() as conn:
-            numbers = await queries.select_waiting_numbers(conn, limit=NUMBERS_PER_BEAT_MAX)
-        handled, failures = 0, []
-        for digest in numbers:
-            try:
-                for _ in range(TEXTS_OF_ONE_MAX):
-                    if not await self._handle_next(digest):
-                        break
-                    handled += 1
-            except DatabaseAway:
-                raise
-            except Exception as failure:  # noqa: BLE001 -- raised below, when the others were handled
-                failures.append(failure)
+        handled = 0
+        failures: list[Exception] = []
+        for _ in range(ROUNDS_MAX):
+            async with self._db.connection() as conn:
+                numbers = await queries.select_waiting_numbers(conn, now=self._clock.now(), limit=NUMBERS_MAX)
+            for digest in numbers:
+                handled += await self._handle_some(digest, failures)
+            if len(numbers) < NUMBERS_MAX:
+                break
+        else:
+            self._arrived.set()  # there may be more
         if failures:
             raise failures[0]
-        if len(numbers) == NUMBERS_PER_BEAT_MAX:
-            self._arrived.set()  # there may be more
+        return handled
+
+    async def _handle_some(self, digest: bytes, failures: list[Exception]) -> int:
+        """Handle what waits of a number; how many texts. What fails is told to `failures`."""
+        handled = 0
+        try:
+            for _ in range(TEXTS_OF_ONE_MAX):
+                if not await self._handle_next(digest):
+                    break
+                handled += 1
+        except DatabaseAway:
+            raise
+        except Exception as failure:  # noqa: BLE001 -- raised by the beat, when the others were handled
+            failures.append(failure)
         return handled
 
     async def _handle_next(self, digest: bytes) -> bool:
@@ -150,10 +164,15 @@ class Handling:
             await self._handle(read, now)
         except Exception:
             if now - read.received_at < HANDLED_WITHIN:
+                await self._put_aside(read, waiting.failures, now)
                 raise
             log.exception("a text was not handled", text_id=str(read.text_id))
             await self._end(digest, read.text_id, read.meaning, Ending(Outcome.FAILED), now)
         return True
+
+    async def _put_aside(self, read: Read, failures: int, now: datetime) -> None:
+        async with self._db.transaction() as conn:
+            await queries.put_text_aside(conn, read.digest, read.text_id, until=now + put_aside_for(failures))
 
     async def _end(self, digest: bytes, text_id: TextId, meaning: Meaning, ending: Ending, now: datetime) -> None:
         async with self._db.transaction() as conn:
@@ -187,8 +206,7 @@ class Handling:
         digests = self._seals.every_digest(read.written.from_phone)
         match read.meaning:
             case Meaning.OPT_OUT | Meaning.OPT_OUT_OF_ALL:
-                is_of_one = read.meaning is Meaning.OPT_OUT and bool(read.told)
-                sender = read.told[0].caller if is_of_one else EVERY_SENDER
+                sender = await self._sender_meant(conn, read, now)
                 await self._opt_outs.opt_out(conn, digests, sender, OptSource.TEXT, now=now)
                 await self._answer(conn, read, texts.OPTED_OUT, now)
                 return Ending(Outcome.OPTED_OUT)
@@ -201,6 +219,15 @@ class Handling:
                     await self._answer(conn, read, texts.NOT_POSSIBLE, now)
                 return Ending(Outcome.CONFIRMED if confirmed else Outcome.NOT_POSSIBLE)
         return await self._pass_on(conn, read, now)
+
+    async def _sender_meant(self, conn: Connection, read: Read, now: datetime) -> str:
+        """Of whom somebody wants no more: whose reminder, or message to many, came last; or else whoever wrote last."""
+        if read.meaning is not Meaning.OPT_OUT:
+            return EVERY_SENDER
+        ended = await self._last_told.ended_by_t(conn, read.written.from_phone, now=now)
+        if ended is None and read.told:
+            ended = read.told[0].caller
+        return ended or EVERY_SENDER
 
     async def _pass_on(self, conn: Connection, read: Read, now: datetime) -> Ending:
         """Keep a text for the department whose message it answers, if one told the number anything lately.

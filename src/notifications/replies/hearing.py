@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Final
 
+from msgspec.structs import replace
+
 from kernel.clock import Clock
-from kernel.db import Database
+from kernel.db import Connection, Database
 from kernel.ids import uuid7
-from notifications.channels.provider import ReceivedText, fit_to_file
+from notifications.channels.provider import REFERENCE_MAX, ReceivedText, fit_to_file
 from notifications.replies import queries
 from notifications.replies.model import TEXT_CHARACTERS_MAX, TextId, Written, number_of
 from notifications.replies.seals import ReplySeals
@@ -27,13 +30,13 @@ class Hearing:
 
     async def hear(self, texts: Sequence[ReceivedText]) -> None:
         """Keep texts; they are durable when this returns. One that its provider says again is kept once."""
-        rows = [self._row(one) for one in texts]
+        rows = [(self._row(one), one.may_recur) for one in texts]
         for start in range(0, len(rows), HEARD_TOGETHER_MAX):
-            some = sorted(
-                rows[start : start + HEARD_TOGETHER_MAX], key=lambda row: (row.phone_digest, row.provider_ref)
-            )
             async with self._db.transaction() as conn:
-                await queries.insert_received_texts(conn, some)
+                some = await _told_apart(conn, rows[start : start + HEARD_TOGETHER_MAX])
+                await queries.insert_received_texts(
+                    conn, sorted(some, key=lambda row: (row.phone_digest, row.provider_ref))
+                )
         self.arrived.set()
 
     def _row(self, text: ReceivedText) -> queries.NewText:
@@ -46,3 +49,24 @@ class Hearing:
         sealed = self._seals.received(digest, text_id, written)
         reference = fit_to_file(text.provider_ref) or str(text_id)
         return queries.NewText(digest, text_id, text.provider, reference, sealed, now)
+
+
+async def _told_apart(conn: Connection, rows: Sequence[tuple[queries.NewText, bool]]) -> list[queries.NewText]:
+    """Rows to keep. Of those whose reference may recur, one that says what its number said last is the provider's
+    repetition; any other gets a reference that holds what came before it, the same whoever hears it.
+    """
+    digests = sorted({row.phone_digest for row, may_recur in rows if may_recur})
+    last = await queries.select_newest_references(conn, digests) if digests else {}
+    kept = []
+    for row, may_recur in rows:
+        if not may_recur:
+            kept.append(row)
+            continue
+        provider, before = last.get(row.phone_digest, ("", ""))
+        if provider == row.provider and before.startswith(row.provider_ref):
+            continue
+        after = blake2b(f"{provider}/{before}".encode(), digest_size=8).hexdigest()
+        fresh = replace(row, provider_ref=f"{row.provider_ref[: REFERENCE_MAX - len(after) - 1]}-{after}")
+        last[row.phone_digest] = (fresh.provider, fresh.provider_ref)
+        kept.append(fresh)
+    return kept

@@ -13,8 +13,8 @@ from kernel.audience import Handlers
 from kernel.errors import RealNameNeeded, RoleMissing
 from kernel.principal import Audience, Citizen, DepartmentSystem
 from kernel.problems import refuses
-from notifications.replies.errors import NoNumberKnown
-from notifications.replies.model import EVERY_SENDER, OptSource
+from notifications.replies.errors import ChangedTooOften, NoNumberKnown, SenderUnknown, TooManyOptOuts
+from notifications.replies.model import EVERY_SENDER
 from notifications.replies.parts import Replies
 from notifications.replies.reading import RECEIVED_PAGE_MAX, Received
 
@@ -65,7 +65,7 @@ async def list_opt_outs(citizen: NamedDependency[Citizen], replies: NamedDepende
     "/contact-preferences/opt-outs/{sender:str}",
     operation_id="changeOptOut",
     summary="Want no more SMS of a sender, or want them again",
-    responses=refuses(RealNameNeeded, NoNumberKnown),
+    responses=refuses(RealNameNeeded, NoNumberKnown, SenderUnknown, TooManyOptOuts, ChangedTooOften),
 )
 async def change_opt_out(
     sender: Sender,
@@ -76,17 +76,8 @@ async def change_opt_out(
     """Stop a sender's reminders and bulk messages to your number, or take that back. `everybody` stands for itself: who
     opted out of everybody and of one sender has two opt-outs.
     """
-    caller, now = EVERY_SENDER if sender == EVERYBODY else sender, replies.clock.now()
-    async with replies.db.transaction() as conn:
-        contact = await replies.contacts.find(conn, citizen.person_id)
-        if contact.phone is None:
-            raise NoNumberKnown
-        digests = replies.seals.every_digest(contact.phone)
-        if data.is_opted_out:
-            await replies.opt_outs.opt_out(conn, digests, caller, OptSource.APP, now=now)
-        else:
-            await replies.opt_outs.opt_in(conn, digests, caller, OptSource.APP, now=now)
-        rows = await replies.opt_outs.of(conn, digests)
+    caller = EVERY_SENDER if sender == EVERYBODY else sender
+    rows = await replies.changing.change(citizen.person_id, caller, is_out=data.is_opted_out)
     return OptOutsView([OptOutView(_said(row.caller), row.since) for row in rows])
 
 

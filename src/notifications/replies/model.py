@@ -20,6 +20,10 @@ TOLD_KEPT_FOR: Final = timedelta(days=4)
 assert ANSWERED_WITHIN < TOLD_KEPT_FOR
 HANDLED_WITHIN: Final = timedelta(hours=1)
 """A text whose handling fails for so long is kept as it is, and looked at no more."""
+FAILED_PAUSE: Final = timedelta(seconds=2)
+FAILED_PAUSE_MAX: Final = timedelta(minutes=5)
+"""How long a text is put aside when its handling failed, doubled each time, and at most."""
+assert FAILED_PAUSE < FAILED_PAUSE_MAX < HANDLED_WITHIN
 TEXT_CHARACTERS_MAX: Final = 4_000
 """More than the longest text that carriers put together; what comes beyond is cut."""
 
@@ -89,6 +93,12 @@ def _plain(text: str) -> str:
     return _NOT_WORDS.sub("", unicodedata.normalize("NFKC", text).casefold())
 
 
+def put_aside_for(failures: int) -> timedelta:
+    """How long a text waits whose handling had failed so often, and failed again."""
+    doubled: int = 2 ** min(failures, 10)
+    return min(FAILED_PAUSE * doubled, FAILED_PAUSE_MAX)
+
+
 def meaning_of(text: str) -> Meaning:
     """What the whole of a text means; anything beside the words makes it one for somebody to read."""
     if len(text) > TEXT_CHARACTERS_MAX:
@@ -101,12 +111,15 @@ def language_of(text: str) -> Language:
     return "en" if _plain(text) in _ENGLISH else "zh"
 
 
-_MAINLAND: Final = re.compile(r"(?:\+|00)?(?:86)?(1[3-9][0-9]{9})")
+_MAINLAND: Final = re.compile(r"(?:(?:\+|00)?86)?(1[3-9][0-9]{9})")
 _INTERNATIONAL: Final = re.compile(r"(?:\+|00)([1-9][0-9]{5,14})")
 
 
 def number_of(said: str) -> str:
-    """A number as carriers say it, in E.164 where it is one: mainland numbers often come without +86."""
+    """A number as carriers say it, in E.164 where it is one: mainland numbers often come bare, without +86.
+
+    Eleven digits behind `+` or `00` are no such number: `+1 310 555 1234` is one of North America.
+    """
     plain = re.sub(r"[\s()-]", "", said)
     if (mainland := _MAINLAND.fullmatch(plain)) is not None:
         return f"+86{mainland[1]}"

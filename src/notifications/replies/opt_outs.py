@@ -7,8 +7,8 @@ from typing import Final
 from kernel.db import Connection
 from kernel.ids import uuid7
 from notifications.model import Lane
-from notifications.replies import queries
 from notifications.replies.model import EVERY_SENDER, MAY_OPT_OUT, OptSource
+from notifications.replies.opting import queries
 
 Asked = tuple[bytes, str, Lane]
 """The digest of a number or an address, who wants to tell it something, and in which lane."""

@@ -11,6 +11,7 @@ from notifications.replies.handling import Handling
 from notifications.replies.hearing import Hearing
 from notifications.replies.last_told import LastTold
 from notifications.replies.opt_outs import OptOuts
+from notifications.replies.opting.changing import Changing
 from notifications.replies.reading import Reading
 from notifications.replies.seals import ReplySeals
 
@@ -27,6 +28,7 @@ class Replies:
         self.seals = ReplySeals(keys)
         self.handlers = ReplyHandlers()
         self.opt_outs = OptOuts()
+        self.changing = Changing(db, clock, self.seals, contacts, self.opt_outs)
         self.last_told = LastTold(self.seals, self.handlers)
         self.hearing = Hearing(db, clock, self.seals)
         self.handling = Handling(

@@ -1,4 +1,4 @@
-"""Every statement about what people write to us, what it may answer, and what they want no more of."""
+"""Every statement about what people write to us, and what it may answer. What they want no more of: `opting`."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,13 +9,13 @@ import msgspec
 from kernel.db import Connection
 from kernel.grouping import Many
 from kernel.ids import DepartmentId, MessageId, PersonId
-from notifications.replies.model import Meaning, OptSource, Outcome, TextId
+from notifications.replies.model import Meaning, Outcome, TextId
 
 # ---- what was told last
 
 
 class Told(msgspec.Struct, frozen=True, gc=False):
-    """What a caller told a number last, of what may be answered."""
+    """What a caller told a number last, of what may be answered; and when it last told something that may be ended."""
 
     phone_digest: bytes
     caller: str
@@ -23,19 +23,32 @@ class Told(msgspec.Struct, frozen=True, gc=False):
     message_id: MessageId
     template: str
     told_at: datetime
+    optional_at: datetime | None
 
 
 PUT_LAST_TOLD = Many(
     """
     -- notifications.put_last_told
-    INSERT INTO notifications.last_told AS t (phone_digest, caller, message_bucket, message_id, template, told_at)
+    INSERT INTO notifications.last_told AS t
+           (phone_digest, caller, message_bucket, message_id, template, told_at, optional_at)
     VALUES {rows}
     ON CONFLICT (phone_digest, caller) DO UPDATE
        SET message_bucket = EXCLUDED.message_bucket, message_id = EXCLUDED.message_id, template = EXCLUDED.template,
-           told_at = EXCLUDED.told_at
+           told_at = EXCLUDED.told_at, optional_at = coalesce(EXCLUDED.optional_at, t.optional_at)
      WHERE t.told_at <= EXCLUDED.told_at
     """,
-    columns=6,
+    columns=7,
+)
+PUT_LAST_OPTIONAL = Many(
+    """
+    -- notifications.put_last_optional
+    INSERT INTO notifications.last_told AS t
+           (phone_digest, caller, message_bucket, message_id, template, told_at, optional_at)
+    VALUES {rows}
+    ON CONFLICT (phone_digest, caller) DO UPDATE SET optional_at = EXCLUDED.optional_at
+     WHERE t.optional_at IS NULL OR t.optional_at < EXCLUDED.optional_at
+    """,
+    columns=7,
 )
 
 
@@ -44,17 +57,36 @@ async def put_last_told(conn: Connection, rows: Sequence[Told]) -> None:
     await PUT_LAST_TOLD.fetch(conn, [msgspec.structs.astuple(row) for row in rows])
 
 
+async def put_last_optional(conn: Connection, rows: Sequence[Told]) -> None:
+    """File when something that may be ended was told, sorted as above; what may be answered stays."""
+    await PUT_LAST_OPTIONAL.fetch(conn, [msgspec.structs.astuple(row) for row in rows])
+
+
 async def select_last_told(conn: Connection, phone_digests: Sequence[bytes], *, since: datetime) -> list[Told]:
     """What a number was told since then, by each caller, newest first."""
     rows = await conn.fetch(
         """
         -- notifications.select_last_told
-        SELECT phone_digest, caller, message_bucket, message_id, template, told_at FROM notifications.last_told
+        SELECT phone_digest, caller, message_bucket, message_id, template, told_at, optional_at
+          FROM notifications.last_told
          WHERE phone_digest = ANY($1) AND told_at > $2 ORDER BY told_at DESC, message_id DESC
         """,
         phone_digests, since,
     )  # fmt: skip
     return [Told(*row) for row in rows]
+
+
+async def select_last_optional(conn: Connection, phone_digests: Sequence[bytes], *, since: datetime) -> str | None:
+    """The caller that last told a number something that may be ended, if one did since then."""
+    caller: str | None = await conn.fetchval(
+        """
+        -- notifications.select_last_optional
+        SELECT caller FROM notifications.last_told
+         WHERE phone_digest = ANY($1) AND optional_at > $2 ORDER BY optional_at DESC, caller LIMIT 1
+        """,
+        phone_digests, since,
+    )  # fmt: skip
+    return caller
 
 
 class Promise(msgspec.Struct, frozen=True):
@@ -85,9 +117,11 @@ async def delete_last_told(conn: Connection, *, before: datetime, limit: int) ->
         """
         -- notifications.delete_last_told
         WITH old AS MATERIALIZED (
-            SELECT phone_digest, caller FROM notifications.last_told WHERE told_at < $1 LIMIT $2)
+            SELECT phone_digest, caller FROM notifications.last_told
+             WHERE told_at < $1 AND (optional_at IS NULL OR optional_at < $1) LIMIT $2)
         DELETE FROM notifications.last_told AS t USING old
          WHERE t.phone_digest = old.phone_digest AND t.caller = old.caller AND t.told_at < $1
+           AND (t.optional_at IS NULL OR t.optional_at < $1)
         RETURNING t.caller
         """,
         before, limit,
@@ -125,16 +159,34 @@ async def insert_received_texts(conn: Connection, rows: Sequence[NewText]) -> No
     await INSERT_RECEIVED_TEXTS.fetch(conn, [msgspec.structs.astuple(row) for row in rows])
 
 
-async def select_waiting_numbers(conn: Connection, *, limit: int) -> list[bytes]:
-    """Numbers of which a text waits, longest first; a hint, since nothing is locked."""
+async def select_newest_references(conn: Connection, phone_digests: Sequence[bytes]) -> dict[bytes, tuple[str, str]]:
+    """The provider and reference of the last text of each number that wrote any."""
+    rows = await conn.fetch(
+        """
+        -- notifications.select_newest_references
+        SELECT asked.phone_digest, newest.provider, newest.provider_ref
+          FROM unnest($1::bytea[]) AS asked (phone_digest)
+         CROSS JOIN LATERAL (
+            SELECT t.provider, t.provider_ref FROM notifications.received_text AS t
+             WHERE t.phone_digest = asked.phone_digest ORDER BY t.text_id DESC LIMIT 1) AS newest
+        """,
+        phone_digests,
+    )
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+async def select_waiting_numbers(conn: Connection, *, now: datetime, limit: int) -> list[bytes]:
+    """Numbers of which a text waits and none was put aside, due the longest first; a hint, for nothing is locked."""
     rows = await conn.fetch(
         """
         -- notifications.select_waiting_numbers
-        SELECT phone_digest, min(received_at) AS since FROM notifications.received_text
-         WHERE stage = 'waiting' GROUP BY phone_digest ORDER BY since LIMIT $1
+        SELECT phone_digest, coalesce(max(put_aside_until), min(received_at)) AS due
+          FROM notifications.received_text
+         WHERE stage = 'waiting' GROUP BY phone_digest HAVING coalesce(max(put_aside_until) <= $1, TRUE)
+         ORDER BY due LIMIT $2
         """,
-        limit,
-    )
+        now, limit,
+    )  # fmt: skip
     return [row["phone_digest"] for row in rows]
 
 
@@ -143,6 +195,7 @@ class WaitingText(msgspec.Struct, frozen=True):
     provider: str
     sealed_text: bytes
     received_at: datetime
+    failures: int
 
 
 async def select_next_text(conn: Connection, phone_digest: bytes) -> WaitingText | None:
@@ -150,12 +203,24 @@ async def select_next_text(conn: Connection, phone_digest: bytes) -> WaitingText
     row = await conn.fetchrow(
         """
         -- notifications.select_next_text
-        SELECT text_id, provider, sealed_text, received_at FROM notifications.received_text
+        SELECT text_id, provider, sealed_text, received_at, failures FROM notifications.received_text
          WHERE phone_digest = $1 AND stage = 'waiting' ORDER BY received_at, text_id LIMIT 1
         """,
         phone_digest,
     )
     return None if row is None else WaitingText(*row)
+
+
+async def put_text_aside(conn: Connection, phone_digest: bytes, text_id: TextId, *, until: datetime) -> None:
+    """Leave a text whose handling failed, and those of its number behind it, until then."""
+    await conn.execute(
+        """
+        -- notifications.put_text_aside
+        UPDATE notifications.received_text SET failures = failures + 1, put_aside_until = $3
+         WHERE phone_digest = $1 AND text_id = $2 AND stage = 'waiting'
+        """,
+        phone_digest, text_id, until,
+    )  # fmt: skip
 
 
 async def claim_text(conn: Connection, phone_digest: bytes, text_id: TextId) -> bool:
@@ -263,72 +328,3 @@ async def delete_service_texts(
         before, service_id, limit,
     )  # fmt: skip
     return [(row[0], row[1]) for row in rows]
-
-
-# ---- what people want no more of
-
-
-class OptOutRow(msgspec.Struct, frozen=True):
-    place_digest: bytes
-    caller: str
-    since: datetime
-
-
-async def select_opt_outs(conn: Connection, place_digests: Sequence[bytes]) -> list[OptOutRow]:
-    """What some numbers or addresses want no more of."""
-    rows = await conn.fetch(
-        """
-        -- notifications.select_opt_outs
-        SELECT place_digest, caller, since FROM notifications.opt_out WHERE place_digest = ANY($1)
-         ORDER BY since, caller
-        """,
-        place_digests,
-    )
-    return [OptOutRow(*row) for row in rows]
-
-
-async def insert_opt_out(conn: Connection, place_digest: bytes, caller: str, *, now: datetime) -> bool:
-    """Want no more of a caller; whether that is new."""
-    found = await conn.fetchval(
-        """
-        -- notifications.insert_opt_out
-        INSERT INTO notifications.opt_out (place_digest, caller, since) VALUES ($1, $2, $3)
-        ON CONFLICT (place_digest, caller) DO NOTHING RETURNING TRUE
-        """,
-        place_digest, caller, now,
-    )  # fmt: skip
-    return found is True
-
-
-async def delete_opt_outs(conn: Connection, place_digests: Sequence[bytes], caller: str | None) -> list[str]:
-    """Want a caller's again, or (None) everybody's; of whom nothing was wanted."""
-    rows = await conn.fetch(
-        """
-        -- notifications.delete_opt_outs
-        DELETE FROM notifications.opt_out
-         WHERE place_digest = ANY($1) AND ($2::text IS NULL OR caller = $2) RETURNING caller
-        """,
-        place_digests, caller,
-    )  # fmt: skip
-    return [row["caller"] for row in rows]
-
-
-async def insert_opt_out_change(
-    conn: Connection,
-    place_digest: bytes,
-    change_id: UUID,
-    caller: str,
-    *,
-    is_out: bool,
-    source: OptSource,
-    now: datetime,
-) -> None:
-    """Write down that somebody changed what they want; never changed, never deleted."""
-    await conn.execute(
-        """
-        -- notifications.insert_opt_out_change
-        INSERT INTO notifications.opt_out_change (place_digest, change_id, caller, is_out, source, at)
-        VALUES ($1, $2, $3, $4, $5, $6)
-        """,
-        place_digest, change_id, caller, is_out, source, now,
-    )  # fmt: skip

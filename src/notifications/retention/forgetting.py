@@ -2,8 +2,8 @@
 
 Messages are looked at in the order they were made, once for each number of days that somebody is kept for, up to those
 that are so many days old; which was looked at last is remembered. One that has not ended by then, or was to be sent
-much later than it was made, is remembered too, and looked at again day by day. What is kept beside messages is swept
-away by its age.
+much later than it was made, is remembered too, and looked at again. What is kept beside messages is swept away by its
+age.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,7 +13,7 @@ from uuid import UUID
 
 from kernel.clock import Clock
 from kernel.db import Connection, Database
-from kernel.ids import BUCKETS, DepartmentId, bucket_of
+from kernel.ids import BUCKETS, DepartmentId, MessageId, bucket_of
 from kernel.log import get_logger
 from notifications.model import RECEIPT_PATIENCE
 from notifications.notifying import CALLER_PREFIX
@@ -86,9 +86,9 @@ class Forgetting:
                 return 0, 0
             ours = [one for one in old if policy.days_of(one.caller) == days]
             gone = [one for one in ours if not one.is_open and is_over(one.due_at, days, now)]
-            later = [one.message_id for one in ours if one.is_open or not is_over(one.due_at, days, now)]
+            later = [one for one in ours if one.is_open or not is_over(one.due_at, days, now)]
             await self._forget(conn, bucket, gone, now)
-            await queries.insert_not_forgotten(conn, bucket, later, look_at=now + LOOKED_AGAIN_AFTER)
+            await queries.insert_not_forgotten(conn, bucket, _looked_at_again(later, policy, now))
             await queries.update_reached(conn, bucket, days, old[-1].message_id)
         return len(old), len(gone)
 
@@ -99,10 +99,10 @@ class Forgetting:
             old = await queries.claim_not_forgotten(conn, bucket, now=now, limit=TOGETHER_MAX)
             gone = [one for one in old if not one.is_open and is_over(one.due_at, policy.days_of(one.caller), now)]
             gone_ids = {one.message_id for one in gone}
-            later = [one.message_id for one in old if one.message_id not in gone_ids]
+            later = [one for one in old if one.message_id not in gone_ids]
             await self._forget(conn, bucket, gone, now)
             await queries.delete_not_forgotten(conn, bucket, sorted(gone_ids))
-            await queries.insert_not_forgotten(conn, bucket, later, look_at=now + LOOKED_AGAIN_AFTER)
+            await queries.insert_not_forgotten(conn, bucket, _looked_at_again(later, policy, now))
         return len(gone)
 
     async def _forget(self, conn: Connection, bucket: int, gone: Sequence[Old], now: datetime) -> None:
@@ -141,3 +141,15 @@ class Forgetting:
                         gone = await sweep(conn, department_id, now - timedelta(days=days), TOGETHER_MAX)
                     if gone < TOGETHER_MAX:
                         break
+
+
+def _looked_at_again(later: Sequence[Old], policy: Policy, now: datetime) -> list[tuple[MessageId, datetime]]:
+    """When to look again: at what goes on, tomorrow; at what is over, when it has been kept for long enough.
+
+    Whoever chooses to have theirs kept for less begins from the first message anew, and so finds these.
+    """
+    again = now + LOOKED_AGAIN_AFTER
+    return [
+        (one.message_id, again if one.is_open else one.due_at + timedelta(days=policy.days_of(one.caller)))
+        for one in later
+    ]

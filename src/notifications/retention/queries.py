@@ -128,11 +128,9 @@ INSERT_NOT_FORGOTTEN = Many(
 )
 
 
-async def insert_not_forgotten(
-    conn: Connection, bucket: int, message_ids: Sequence[MessageId], *, look_at: datetime
-) -> None:
-    """Remember to look again at messages that had not ended."""
-    await INSERT_NOT_FORGOTTEN.fetch(conn, [(bucket, message_id, look_at) for message_id in message_ids])
+async def insert_not_forgotten(conn: Connection, bucket: int, rows: Sequence[tuple[MessageId, datetime]]) -> None:
+    """Remember to look again at messages, and when."""
+    await INSERT_NOT_FORGOTTEN.fetch(conn, [(bucket, message_id, look_at) for message_id, look_at in rows])
 
 
 async def claim_not_forgotten(conn: Connection, bucket: int, *, now: datetime, limit: int) -> list[Old]:

@@ -4,8 +4,8 @@ No provider holds up another: what one may have in hand at once is bounded, and 
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from random import random
 from typing import Final
@@ -22,6 +22,10 @@ GROUPS_MAX: Final = 1_000
 """Networks remembered of each provider: more than there are country codes."""
 GOOD_PART: Final = 4
 """Where hands are few, a claim waits for a quarter of them: for all of them, it would wait for the slowest parcel."""
+LOOKED_PAST_SECONDS: Final = 2.0
+LOOKED_PAST_AFTER: Final = 100
+"""Claims of a lane, or a time without a hand for it: then it claims once for whichever channel has most hands, since
+what went by one channel so far may stand before what goes by another."""
 
 log = get_logger(__name__)
 
@@ -52,7 +56,7 @@ class Standing(msgspec.Struct, frozen=True):
 class _Carrier:
     """A provider, how it does, and its hands."""
 
-    __slots__ = ("_health", "hands", "name", "provider", "weight")
+    __slots__ = ("_health", "hands", "name", "overall", "provider", "takes_kept_texts", "weight")
 
     def __init__(self, provider: Provider, weight: float) -> None:
         self.provider = provider
@@ -60,6 +64,9 @@ class _Carrier:
         self.weight = weight
         usual = MANY_AT_ONCE_MAX if isinstance(provider, SendsMany) else AT_ONCE_MAX
         self.hands = Hands(getattr(provider, "at_once_max", usual))
+        self.takes_kept_texts: bool = getattr(provider, "takes_kept_texts", False)
+        self.overall = Health()
+        """On every network together."""
         self._health: dict[str, Health] = {}
 
     def room(self, lane: Lane) -> int:
@@ -101,8 +108,12 @@ class Carriers:
         for carrier in self._by_name.values():
             self._by_channel.setdefault(carrier.provider.channel, []).append(carrier)
         self._chance = chance
+        self._some_take_kept_texts = any(one.takes_kept_texts for one in self._by_name.values())
         self._freed = asyncio.Event()
         self._being_claimed = 0
+        self._went_by: dict[Lane, set[Channel]] = {lane: set() for lane in Lane}
+        """By which channels what was claimed of each lane went lately; none: nobody knows. No code waits for one."""
+        self._claims = dict.fromkeys(Lane, 0)
 
     @property
     def providers(self) -> list[Provider]:
@@ -116,36 +127,55 @@ class Carriers:
         return name in self._by_name
 
     def choose(
-        self, road: Road, lane: Lane, tried: Mapping[str, Outcome | Reading | None], now: datetime
+        self,
+        road: Road,
+        lane: Lane,
+        tried: Mapping[str, Outcome | Reading | None],
+        now: datetime,
+        kept_by: Collection[str] = (),
     ) -> Provider | Full | None:
         """Who carries it next, with a hand taken for it: whoever asked gives it back (`let_go`).
 
-        One whose attempt may have succeeded, or arrived nowhere, is never asked again; those that refused go last.
-        FULL when who may carry it has no hand free, None when nobody is left.
+        One whose attempt may have succeeded, or arrived nowhere, is never asked again; those that refused go last. One
+        that takes no words but those it keeps is asked only if it is among `kept_by`. FULL when who may carry it has no
+        hand free, None when nobody is left.
         """
         fresh = left = self._by_channel.get(road.channel, [])
+        if self._some_take_kept_texts:
+            fresh = left = [one for one in left if not one.takes_kept_texts or one.name in kept_by]
         if tried:
             left = [one for one in left if tried.get(one.name, Outcome.REJECTED) is Outcome.REJECTED]
             fresh = [one for one in left if one.name not in tried] or left
         if not left:
             return None
-        with_room = [one for one in fresh if one.room(lane) > 0]
-        if not with_room:
+        is_urgent = lane in MAY_REPEAT
+        if not is_urgent:
+            self._went_by[lane].add(road.channel)
+        free = [one for one in fresh if one.hands.free(is_urgent=is_urgent) > 0]
+        if not free:
             return FULL
-        chosen = with_room[0] if len(with_room) == 1 else self._weigh(with_room, road.group, now)
-        chosen.hands.take()
+        chosen = free[0] if len(fresh) == 1 else self._weigh(free, fresh, road.group, now)
+        if chosen is None:
+            return FULL
+        chosen.hands.take(is_urgent=is_urgent)
         return chosen.provider
 
-    def _weigh(self, left: list[_Carrier], group: str, now: datetime) -> _Carrier:
-        """Ask in an order drawn by weight; each takes it by its share of health. If none does, the best of them."""
-        waiting = list(left)
+    def _weigh(self, free: list[_Carrier], every: list[_Carrier], group: str, now: datetime) -> _Carrier | None:
+        """Ask those with a hand free in an order drawn by weight; each takes it by its share of health.
+
+        If none does, the best of all takes it: None if that one has no hand free, for what a well one will take soon is
+        not for the one that was given up.
+        """
+        waiting = list(free)
         while waiting:
             one = self._drawn(waiting)
             share = one.health(group).share(now)
             if share >= 1.0 or (share > 0.0 and self._chance() < share):
                 return one
             waiting.remove(one)
-        return max(left, key=lambda one: (one.health(group).share(now), one.weight))
+        best = max(one.health(group).share(now) for one in every)
+        left = [one for one in free if one.health(group).share(now) == best]
+        return max(left, key=lambda one: one.weight, default=None)
 
     def _drawn(self, waiting: list[_Carrier]) -> _Carrier:
         total = sum(one.weight for one in waiting)
@@ -158,9 +188,12 @@ class Carriers:
                 return one
         return next(one for one in reversed(waiting) if one.weight > 0)
 
-    def is_another_left(self, channel: Channel, tried: Collection[str]) -> bool:
-        """Whether some provider of a channel was never tried."""
-        return any(one.provider.name not in tried for one in self._by_channel.get(channel, ()))
+    def is_another_left(self, channel: Channel, tried: Collection[str], kept_by: Collection[str] | None = None) -> bool:
+        """Whether some provider of a channel was never tried that may be; None: who keeps its text is not known."""
+        return any(
+            one.name not in tried and (kept_by is None or not one.takes_kept_texts or one.name in kept_by)
+            for one in self._by_channel.get(channel, ())
+        )
 
     def has_any(self, channel: Channel) -> bool:
         return channel in self._by_channel
@@ -168,9 +201,9 @@ class Carriers:
     def has_several(self, channel: Channel) -> bool:
         return len(self._by_channel.get(channel, ())) > 1
 
-    def let_go(self, name: str, count: int = 1) -> None:
-        """Give back hands that were taken."""
-        self._by_name[name].hands.give_back(count)
+    def let_go(self, name: str, lane: Lane, count: int = 1) -> None:
+        """Give back hands that were taken for a lane."""
+        self._by_name[name].hands.give_back(count, is_urgent=lane in MAY_REPEAT)
         self._freed.set()
 
     def learn(self, name: str, count: int, seconds: float, *, was_busy: bool) -> None:
@@ -178,8 +211,19 @@ class Carriers:
         self._by_name[name].hands.learn(count, seconds, was_busy=was_busy)
 
     def room(self, lane: Lane) -> int:
-        """How many parcels of a lane could go out by the channel that has most room, beside all being claimed."""
-        return max(self.rooms(lane).values(), default=0) - self._being_claimed
+        """How many parcels of a lane could go out by the widest of the channels it goes by, beside all being claimed.
+
+        By the widest of all, a lane of nothing but SMS would be claimed for as long as the mail is idle.
+        """
+        rooms = (self._room(ones, lane) for ones in self._lately(lane))
+        return max(rooms, default=AT_ONCE_MAX) - self._being_claimed
+
+    def _lately(self, lane: Lane) -> Iterable[list[_Carrier]]:
+        """Who carries the channels that a lane goes by."""
+        return [self._by_channel[channel] for channel in self._went_by[lane]] or self._by_channel.values()
+
+    def _room(self, ones: list[_Carrier], lane: Lane) -> int:
+        return sum(max(0, one.room(lane)) for one in _not_given_up(ones))
 
     @contextmanager
     def claiming(self, lane: Lane, most: int) -> Iterator[int]:
@@ -188,6 +232,9 @@ class Carriers:
         Hands are taken when it is decided who carries what; until then two who claim at once would see the same ones,
         and what found none would have to be written down, to wait.
         """
+        self._claims[lane] += 1
+        if self._claims[lane] % LOOKED_PAST_AFTER == 0:
+            self._went_by[lane].clear()
         count = max(0, min(most, self.room(lane)))
         self._being_claimed += count
         try:
@@ -198,22 +245,40 @@ class Carriers:
 
     def rooms(self, lane: Lane) -> dict[Channel, int]:
         """How many parcels of a lane could go out by each channel."""
-        return {channel: sum(max(0, one.room(lane)) for one in ones) for channel, ones in self._by_channel.items()}
+        return {channel: self._room(ones, lane) for channel, ones in self._by_channel.items()}
 
     async def wait_for_room(self, lane: Lane, at_least: int) -> None:
-        """Return when `at_least` parcels of a lane could go out, or a good part of all that ever could."""
-        while self.room(lane) < max(1, min(at_least, self._most(lane) // GOOD_PART)):
-            self._freed.clear()
-            await self._freed.wait()
+        """Return when `at_least` parcels of a lane could go out by some channel, or a good part of all that ever could.
 
-    def _most(self, lane: Lane) -> int:
+        A code waits for nothing but one hand.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + LOOKED_PAST_SECONDS
+        while not self._has_room(lane, at_least):
+            self._freed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
+                    await self._freed.wait()
+            if loop.time() >= until:
+                self._went_by[lane].clear()
+                until = loop.time() + LOOKED_PAST_SECONDS
+
+    def _has_room(self, lane: Lane, at_least: int) -> bool:
         is_urgent = lane in MAY_REPEAT
-        channels = self._by_channel.values()
-        return max((sum(one.hands.most_for(is_urgent=is_urgent) for one in ones) for ones in channels), default=0)
+        for ones in self._lately(lane):
+            most = sum(one.hands.most_for(is_urgent=is_urgent) for one in _not_given_up(ones))
+            enough = 1 if is_urgent else max(1, min(at_least, most // GOOD_PART))
+            if self._room(ones, lane) - self._being_claimed >= enough:
+                return True
+        return not self._by_channel
 
     def note(self, name: str, group: str, *, is_failure: bool, now: datetime) -> None:
-        """Remember how an attempt went. A refusal of one recipient says nothing about the provider: no failure."""
-        health = self._by_name[name].health(group)
+        """Remember how an attempt went. A refusal of one recipient or text says nothing about the provider."""
+        carrier = self._by_name[name]
+        health = carrier.health(group)
+        if not is_failure and health.is_spotless and carrier.overall.is_spotless:
+            return
+        carrier.overall.note(is_failure=is_failure, now=now)
         was_well = health.is_well
         health.note(is_failure=is_failure, now=now)
         if health.is_well != was_well:
@@ -227,3 +292,10 @@ class Carriers:
     def standings(self, now: datetime) -> list[Standing]:
         """How every provider does, as this process has seen it."""
         return [standing for carrier in self._by_name.values() for standing in carrier.standings(now)]
+
+
+def _not_given_up(ones: list[_Carrier]) -> list[_Carrier]:
+    """Those whose hands count: whoever fails has only what is tried with them, unless everybody fails."""
+    if len(ones) == 1:
+        return ones
+    return [one for one in ones if one.overall.is_well] or ones

@@ -49,6 +49,11 @@ class Health:
         return self._rest_until is None
 
     @property
+    def is_spotless(self) -> bool:
+        """Whether nothing it remembers is a failure, so that another success changes nothing."""
+        return not self._recent and self._rest_until is None
+
+    @property
     def failures(self) -> int:
         """Among the attempts remembered."""
         return self._recent.bit_count()

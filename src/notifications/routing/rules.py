@@ -14,6 +14,7 @@ from kernel.db import Connection, Database
 from kernel.ids import MessageId
 from notifications.ending.reasons import Reason
 from notifications.model import Channel, Lane
+from notifications.outbox import bucket_in
 from notifications.routing import queries
 from notifications.seals import Seals
 
@@ -113,9 +114,20 @@ class Rules:
         for one in questions:
             digest = self._seals.said_digest(one.caller, one.to, one.text)
             by_digest.setdefault(digest, []).append((one.message_id, one.channel))
-        fresh = await queries.say_once(conn, sorted(by_digest), now=now, unless_since=now - SAID_WITHIN)
-        again = [said[digest in fresh :] for digest, said in by_digest.items()]
-        return {about: Reason.SAID_BEFORE for said in again for about in said}
+        said = sorted((digest, abouts[0][0]) for digest, abouts in by_digest.items())
+        fresh = await queries.say_once(conn, said, now=now, unless_since=now - SAID_WITHIN)
+        if len(fresh) < len(said):
+            fresh |= await self._said_in_vain(conn, [one for one in said if one[0] not in fresh], now)
+        again = [abouts[digest in fresh :] for digest, abouts in by_digest.items()]
+        return {about: Reason.SAID_BEFORE for abouts in again for about in abouts}
+
+    async def _said_in_vain(self, conn: Connection, said: Sequence[queries.Said], now: datetime) -> set[bytes]:
+        """Those that were said a moment ago in a message that surely reached nobody: they are said now instead."""
+        before = dict(await queries.select_said(conn, [digest for digest, _ in said]))
+        places = sorted({(bucket_in(message_id), message_id) for message_id in before.values()})
+        unheard = await queries.select_unheard(conn, places) if places else set()
+        instead = [(digest, now_in, before[digest]) for digest, now_in in said if before.get(digest) in unheard]
+        return await queries.say_instead(conn, instead, now=now) if instead else set()
 
 
 def _is_said_once(one: Question) -> bool:

@@ -81,6 +81,12 @@ class TooManyThisMinute(TooMany):
     code = "services.too_many_this_minute"
 
 
+class TooManyLooking(TooMany):
+    """Other lists of yours by state are still being looked for: ask for one after the other."""
+
+    code = "services.too_many_looking"
+
+
 class NotWithdrawable(Conflict):
     """It is too late: this message was sent, or is being sent."""
 

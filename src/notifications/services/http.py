@@ -31,12 +31,13 @@ from notifications.services.errors import (
     TextNotInUse,
     TextTooLong,
     TooManyKeys,
+    TooManyLooking,
     TooManyThisMinute,
     TooManyToday,
     ValuesRefused,
     WrongChannel,
 )
-from notifications.services.model import REFERENCE_MAX, Allowance, ApiKey, KeyKind, State
+from notifications.services.model import REFERENCE_BYTES_MAX, REFERENCE_MAX, Allowance, ApiKey, KeyKind, State
 from notifications.services.parts import Services
 from notifications.services.queries import Wanted
 from notifications.services.recipients import PHONE_TEXT_MAX, NotReachable, read_email, read_phone
@@ -272,11 +273,11 @@ async def withdraw_message(
 
 
 @get("/sent", operation_id="listSentMessages", summary="Messages you sent, newest first",
-     responses=refuses(CursorUnknown, RoleMissing))  # fmt: skip
+     responses=refuses(CursorUnknown, RoleMissing, TooManyLooking))  # fmt: skip
 async def list_sent_messages(
     department: NamedDependency[DepartmentSystem],
     services: NamedDependency[Services],
-    reference: Annotated[str | None, QueryParameter(max_length=REFERENCE_MAX, pattern=ONE_LINE)] = None,
+    reference: Annotated[str | None, QueryParameter(max_length=REFERENCE_BYTES_MAX, pattern=ONE_LINE)] = None,
     so_far: Annotated[State | None, QueryParameter(name="state", description="Only those so far")] = None,
     text_id: Annotated[UUID | None, QueryParameter(description="Only those of this text")] = None,
     cursor: Annotated[UUID | None, QueryParameter(description="`next_cursor` of the page before")] = None,

@@ -111,6 +111,13 @@ class PerDay:
             self._ours[service_id] = max(0, self._ours[service_id] - count)
             self._changed.add(service_id)
 
+    def left(self, service_id: DepartmentId, per_day: int, now: datetime) -> int:
+        """How many more a service may send on this day."""
+        day = in_shanghai(now).date()
+        if day != self._day:
+            self._begin(day)
+        return max(0, per_day - self.so_far(service_id))
+
     def so_far(self, service_id: DepartmentId) -> int:
         """How many were accepted today, as far as this process knows."""
         return self._ours.get(service_id, 0) + self._others.get(service_id, 0)

@@ -22,6 +22,8 @@ PER_DAY: Final = 250_000
 """Messages a day, as GOV.UK Notify allows (its documentation, "Daily limits")."""
 SCHEDULED_AHEAD_MAX: Final = timedelta(days=30)
 REFERENCE_MAX: Final = 200
+REFERENCE_BYTES_MAX: Final = 1_000
+"""Of programs written for GOV.UK Notify, which gives no bound (`request_reference_check`)."""
 
 
 class ApiKey(msgspec.Struct, frozen=True):

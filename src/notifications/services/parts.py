@@ -12,6 +12,7 @@ from kernel.sealing import Keys
 from kernel.snapshots import Refreshable
 from notifications.ending.endings import Endings
 from notifications.replies.reading import Received
+from notifications.services.counting import Counting
 from notifications.services.errors import TextNotInUse
 from notifications.services.keys.keeping import KeyBook
 from notifications.services.keys.proving import Proving
@@ -59,9 +60,9 @@ class Services:
         self.proving = Proving(lambda: self.keys.snapshot.current)
         self.teams = Teams(db, clock, keys)
         self.per_day = PerDay(db, clock)
-        self.accepting = Accepting(
-            db, clock, keys, people, self.keys, self.teams, PerMinute(limits, clock), self.per_day
-        )
+        per_minute = PerMinute(limits, clock)
+        self.counting = Counting(clock, self.keys, per_minute, self.per_day)
+        self.accepting = Accepting(db, clock, keys, people, self.keys, self.teams, per_minute, self.per_day)
         self.states = States(db, clock, keys, endings)
         self.rehearsing = Rehearsing(db, clock, endings)
         self.received = received

@@ -183,6 +183,8 @@ async def select_requests(
     """Messages that a service asked for before the given one, newest first."""
     if wanted.reference is not None:
         return await select_requests_by_reference(conn, service_id, wanted, before=before, limit=limit)
+    if not wanted.with_batches and wanted.kind is not None:
+        return await select_single_requests(conn, service_id, wanted, before=before, limit=limit)
     rows = await conn.fetch(
         """
         -- notifications.select_requests
@@ -193,6 +195,24 @@ async def select_requests(
          ORDER BY message_id DESC LIMIT $7
         """,
         service_id, before, wanted.channels, wanted.kind, wanted.template, wanted.with_batches, limit,
+    )  # fmt: skip
+    return [Request(*row) for row in rows]
+
+
+async def select_single_requests(
+    conn: Connection, service_id: DepartmentId, wanted: Wanted, *, before: UUID, limit: int
+) -> list[Request]:
+    """Those of one kind of key that no batch made, found without passing what batches made."""
+    rows = await conn.fetch(
+        """
+        -- notifications.select_single_requests
+        SELECT message_id, channel, template, version, reference, kind, created_at, send_at, batch_id
+          FROM notifications.request
+         WHERE service_id = $1 AND kind = $4 AND batch_id IS NULL AND message_id < $2 AND channel = ANY($3)
+           AND ($5::text IS NULL OR template = $5)
+         ORDER BY message_id DESC LIMIT $6
+        """,
+        service_id, before, wanted.channels, wanted.kind, wanted.template, limit,
     )  # fmt: skip
     return [Request(*row) for row in rows]
 

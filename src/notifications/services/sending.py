@@ -132,17 +132,25 @@ class Accepting:
         async with self._db.connection() as conn:
             return await self._people.find(conn, id_number) or ToNobody()
 
-    async def accept(self, wish: Wish, *, recipient: str = "") -> Taken:
+    def check(self, wish: Wish) -> None:
+        """Whether it can be said at all: for whoever has something to do with its words before it is taken.
+
+        Raises WrongChannel, ValuesRefused, TextTooLong, SendTimeRefused.
+        """
+        _check(wish, self._clock.now())
+
+    async def accept(self, wish: Wish, *, recipient: str = "", is_checked: bool = False) -> Taken:
         """Take a message; it is durable when this returns, and will be sent whatever happens to this process.
 
-        `recipient` is the number or address as read. Raises WrongChannel, ValuesRefused, TextTooLong, SendTimeRefused,
-        NotInTeam, TooManyThisMinute, TooManyToday, IdempotencyKeyReused.
+        `recipient` is the number or address as read; `is_checked`: by `check`, a moment ago. Raises WrongChannel,
+        ValuesRefused, TextTooLong, SendTimeRefused, NotInTeam, TooManyThisMinute, TooManyToday, IdempotencyKeyReused.
         """
         now = self._clock.now()
         ending = simulated_ending(wish.kind, recipient)
         allowed = self._book.snapshot.current.allowance(wish.service_id)
         try:
-            _check(wish, now)
+            if not is_checked:
+                _check(wish, now)
             if wish.kind == "team" and ending is None and not await self._teams.has(wish.service_id, recipient):
                 raise NotInTeam
             if not self._per_minute.take(wish.service_id, wish.kind):

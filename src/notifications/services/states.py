@@ -12,6 +12,7 @@ from kernel.db import Connection, Database
 from kernel.ids import DepartmentId, MessageId
 from kernel.log import get_logger
 from kernel.sealing import Keys, NotSealedHere
+from notifications import queries as messages
 from notifications.ending.endings import Ended, Endings
 from notifications.errors import MessageNotFound
 from notifications.model import DeliveryStage, MessageStage
@@ -22,11 +23,14 @@ from notifications.services import queries
 from notifications.services.errors import NotWithdrawable
 from notifications.services.model import Request, Seen, State, state_of
 from notifications.services.queries import Wanted
+from notifications.services.turns import Turns
 from notifications.statistics import tallying
 
 READ_TOGETHER: Final = 500
 EXAMINED_MAX: Final = 20_000
-"""Messages looked at for one page, where only those in certain states are wanted."""
+"""Messages looked at for one page, where only those in certain states are wanted and some were found."""
+EXAMINED_IN_VAIN_MAX: Final = 100_000
+"""The same while none was found: clients of GOV.UK Notify stop at an empty page."""
 LAST: Final = UUID(int=2**128 - 1)
 
 log = get_logger(__name__)
@@ -67,6 +71,7 @@ class States:
         self._clock = clock
         self._seals = Seals(keys)
         self._endings = endings
+        self._turns = Turns()
 
     async def read(self, service_id: DepartmentId, message_id: MessageId) -> Sent:
         """One message. Raises MessageNotFound."""
@@ -88,22 +93,33 @@ class States:
     ) -> Page:
         """Messages of a service before the given one, newest first; with `states`, only those.
 
-        For one page at most `EXAMINED_MAX` messages are looked at: it may be short, and yet not the last.
+        For these at most `EXAMINED_MAX` messages are looked at: a page may be short, and yet not the last. It is empty
+        and not the last only after `EXAMINED_IN_VAIN_MAX`. Raises TooManyLooking.
         """
+        if states:
+            async with self._turns.of(service_id):
+                return await self._looked_through(service_id, wanted, states, before, limit)
+        async with self._db.connection() as conn:
+            requests = await queries.select_requests(conn, service_id, wanted, before=before, limit=limit + 1)
+        sent = await self._seen(requests[:limit])
+        return Page(sent, sent[-1].request.message_id if len(requests) > limit else None)
+
+    async def _looked_through(
+        self, service_id: DepartmentId, wanted: Wanted, states: Collection[State], before: UUID, limit: int
+    ) -> Page:
         found: list[Sent] = []
-        examined, step = 0, limit if not states else READ_TOGETHER
-        while len(found) <= limit and examined < EXAMINED_MAX:
+        examined = 0
+        while len(found) <= limit and examined < (EXAMINED_MAX if found else EXAMINED_IN_VAIN_MAX):
             async with self._db.connection() as conn:
-                requests = await queries.select_requests(conn, service_id, wanted, before=before, limit=step + 1)
-            sent = await self._seen(requests[:step])
-            found += [one for one in sent if not states or one.state in states]
+                requests = await queries.select_requests(
+                    conn, service_id, wanted, before=before, limit=READ_TOGETHER + 1
+                )
+            sent = await self._seen(requests[:READ_TOGETHER])
+            found += [one for one in sent if one.state in states]
             examined += len(sent)
-            if len(requests) <= step:
-                more = found[limit - 1].request.message_id if len(found) > limit else None
-                return Page(found[:limit], more)
+            if len(requests) <= READ_TOGETHER:
+                return Page(found[:limit], found[limit - 1].request.message_id if len(found) > limit else None)
             before = sent[-1].request.message_id
-            if not states:
-                break
         if len(found) > limit:
             return Page(found[:limit], found[limit - 1].request.message_id)
         return Page(found, MessageId(before))
@@ -129,7 +145,7 @@ class States:
     async def withdraw(self, service_id: DepartmentId, message_id: MessageId) -> Sent:
         """Take back a message that nobody is sending yet; taking it back again changes nothing.
 
-        Raises MessageNotFound, NotWithdrawable.
+        Raises MessageNotFound, NotWithdrawable. What is in the air at this moment is refused, and yet not tried again.
         """
         found = await self.read(service_id, message_id)
         if found.state is State.WITHDRAWN:
@@ -150,8 +166,10 @@ class States:
                 stage = DeliveryStage.WITHDRAWN
                 ending, is_direct = rehearsed
                 await _tally(conn, found.request, ending if is_direct else None)
-            elif is_underway and (waiting := await queries.withdraw_waiting(conn, bucket, message_id, now=now)):
-                channel, stage = waiting, DeliveryStage.WITHDRAWN
+            elif is_underway:
+                await messages.remember_withdrawn(conn, bucket, message_id, caller, now=now)
+                if waiting := await queries.withdraw_waiting(conn, bucket, message_id, now=now):
+                    channel, stage = waiting, DeliveryStage.WITHDRAWN
             if stage is not None:
                 of_channel = None if stage is MessageStage.WITHDRAWN else channel
                 await self._endings.tell(conn, [Ended(bucket, message_id, of_channel, stage, caller, None)], now)

@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from kernel.audience import Handlers
-from kernel.clock import in_shanghai
+from kernel.clock import in_shanghai, is_on_calendar
 from kernel.errors import MalformedRequest, RoleMissing
 from kernel.principal import Audience, DepartmentSystem, Operator
 from kernel.problems import refuses
@@ -54,9 +54,14 @@ class SentView(msgspec.Struct):
 
 
 class StatisticsView(msgspec.Struct):
-    """Newest day first. Counted every few seconds."""
+    """Newest day first. Counted every few seconds.
+
+    `is_cut`: these days have more lines than are told at once, and the oldest are missing: ask for fewer days. Every
+    line that is told is whole.
+    """
 
     sent: list[SentView]
+    is_cut: bool
 
 
 class SentByView(msgspec.Struct):
@@ -72,9 +77,14 @@ class SentByView(msgspec.Struct):
 
 
 class EverybodysStatisticsView(msgspec.Struct):
-    """Newest day first. Counted every few seconds."""
+    """Newest day first. Counted every few seconds.
+
+    `is_cut`: these days have more lines than are told at once, and the oldest are missing: ask for fewer days. Every
+    line that is told is whole.
+    """
 
     sent: list[SentByView]
+    is_cut: bool
 
 
 @get("/statistics", operation_id="readStatistics", summary="How many messages you sent",
@@ -86,7 +96,7 @@ async def read_statistics(
     last: Last = None,
 ) -> StatisticsView:
     """By day, text and channel. Messages of test keys are not counted."""
-    counted = await _counted(statistics, f"{CALLER_PREFIX}{department.department_id}", first, last)
+    counted, is_cut = await _counted(statistics, f"{CALLER_PREFIX}{department.department_id}", first, last)
     told: dict[tuple[date, str, int, Channel], SentView] = {}
     for one in counted:
         outcomes = _outcomes(one) if one.is_direct else OutcomesView(0, 0, 0, 0, 0)
@@ -96,7 +106,8 @@ async def read_statistics(
             told[key] = SentView(*key, one.accepted, outcomes)
         else:
             told[key] = SentView(*key, before.accepted + one.accepted, _sum(before.outcomes, outcomes))
-    return StatisticsView([one for one in told.values() if one.accepted or one.outcomes != OutcomesView(0, 0, 0, 0, 0)])
+    nothing = OutcomesView(0, 0, 0, 0, 0)
+    return StatisticsView([one for one in told.values() if one.accepted or one.outcomes != nothing], is_cut)
 
 
 @get("/statistics", operation_id="readEverybodysStatistics", summary="How many messages everybody sent",
@@ -109,24 +120,38 @@ async def read_everybodys_statistics(
 ) -> EverybodysStatisticsView:
     """By sender, day, text and channel; the city's own messages too, of which only what ended is counted."""
     sums: dict[tuple[str, date, str, int, Channel], SentByView] = {}
-    for one in await _counted(statistics, None, first, last):
-        key = (one.caller, one.day, one.template, one.version, one.channel)
+    counted, is_cut = await _counted(statistics, None, first, last)
+    for one in counted:
+        key = _line(one)
         before = sums.get(key)
         accepted, outcomes = one.accepted, _outcomes(one)
         if before is not None:
             accepted, outcomes = before.accepted + accepted, _sum(before.outcomes, outcomes)
         sums[key] = SentByView(*key, accepted, outcomes)
-    return EverybodysStatisticsView(list(sums.values()))
+    return EverybodysStatisticsView(list(sums.values()), is_cut)
 
 
-async def _counted(statistics: Statistics, caller: str | None, first: date | None, last: date | None) -> list[Counted]:
-    """Raises DaysOutOfRange."""
+async def _counted(
+    statistics: Statistics, caller: str | None, first: date | None, last: date | None
+) -> tuple[list[Counted], bool]:
+    """What was counted, and whether something is left out. Raises DaysOutOfRange."""
+    if not all(is_on_calendar(day) for day in (first, last) if day is not None):
+        raise DaysOutOfRange(most=DAYS_MAX)
     last = last or in_shanghai(statistics.clock.now()).date()
     first = first or last - timedelta(days=DAYS)
     if not timedelta(0) <= last - first <= timedelta(days=DAYS_MAX):
         raise DaysOutOfRange(most=DAYS_MAX)
     async with statistics.db.connection() as conn:
-        return await queries.select_counts(conn, caller, first=first, last=last, limit=ROWS_MAX)
+        counted = await queries.select_counts(conn, caller, first=first, last=last, limit=ROWS_MAX + 1)
+    if len(counted) <= ROWS_MAX:
+        return counted, False
+    cut = _line(counted[-1])
+    return [one for one in counted if _line(one) != cut], True
+
+
+def _line(one: Counted) -> tuple[str, date, str, int, Channel]:
+    """Which line of the statistics a count is of: two at most are, and stand side by side."""
+    return one.caller, one.day, one.template, one.version, one.channel
 
 
 def _outcomes(one: Counted) -> OutcomesView:

@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
+from kernel.clock import YEAR_MAX, YEAR_MIN, is_on_calendar
 from kernel.plain_text import ONE_LINE, SEVERAL_LINES
+from notifications.free_words import holds_link
 from notifications.model import Language
 from notifications.template import COUNT, DIGITS, MOMENT, NAME, Placeholder, is_printable, one_of
 
@@ -27,14 +29,13 @@ Code = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$(?!\n)")]
 SaidWord = Annotated[str, Meta(min_length=1, max_length=SAID_MAX, pattern=ONE_LINE)]
 
 _SEVERAL_LINES: Final = re.compile(SEVERAL_LINES)
-_LINK: Final = re.compile(r"://|\bwww\.", re.IGNORECASE)
 _URL: Final = re.compile(r"https://[a-z0-9.-]+(?:[/?#][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*)?")
 """RFC 3986, Appendix A, for which what stands before the first of `/?#` is the host and nothing else."""
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class Text(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="text"):
-    """Any printable text without a link."""
+    """Any printable text without a link, or none: then nothing stands there."""
 
     most: Annotated[int, Meta(ge=1, le=TEXT_MAX)]
     """How many characters at most."""
@@ -89,7 +90,7 @@ def placeholder_of(kind: Kind) -> Placeholder:
     """What the pipeline asks of a gap of this kind."""
     match kind:
         case Text(most):
-            return Placeholder(lambda value: 1 <= len(value) <= most and _is_free(value))
+            return Placeholder(lambda value: not value or (len(value) <= most and _is_free(value)))
         case Name():
             return Placeholder(lambda value: NAME.accepts(value) and "\n" not in value and _is_free(value))
         case Digits(4, 8):
@@ -113,7 +114,7 @@ def expected(kind: Kind) -> str:
     """What may stand in a gap of this kind, in words."""
     match kind:
         case Text(most):
-            return f"text of 1 to {most} characters without a link, 【 or 】"
+            return f"text of at most {most} characters without a link, 【 or 】"
         case Name():
             return "a line of 1 to 80 characters without a link, 【 or 】"
         case Digits(fewest, most):
@@ -121,9 +122,9 @@ def expected(kind: Kind) -> str:
         case Count():
             return "a number from 0 to 9999"
         case Day():
-            return "a day such as 2026-03-05"
+            return f"a day such as 2026-03-05, of the years {YEAR_MIN} to {YEAR_MAX}"
         case Moment():
-            return "a moment such as 2026-03-05T09:30:00+08:00"
+            return f"a moment such as 2026-03-05T09:30:00+08:00, of the years {YEAR_MIN} to {YEAR_MAX}"
         case Url(hosts):
             return f"an https address of at most {URL_MAX} characters at {', '.join(hosts)}"
         case OneOf(words):
@@ -164,14 +165,15 @@ def faults_of(name: str, kind: Kind) -> list[str]:
 
 def _is_free(value: str) -> bool:
     is_plain = is_printable(value) and _SEVERAL_LINES.search(value) is not None
-    return is_plain and not ("【" in value or "】" in value or _LINK.search(value))
+    return is_plain and not ("【" in value or "】" in value or holds_link(value))
 
 
 def _is_day(value: str) -> bool:
     try:
-        return date.fromisoformat(value).isoformat() == value
+        day = date.fromisoformat(value)
     except ValueError:
         return False
+    return day.isoformat() == value and is_on_calendar(day)
 
 
 def _say_day(value: str, language: Language) -> str:

@@ -29,6 +29,7 @@ class Texts:
         self._db = db
         self._known: dict[Key, DepartmentText] = {}
         self._in_use: dict[UUID, DepartmentText] = {}
+        self._put_away: set[UUID] = set()
 
     def find(self, template: str, version: int) -> DepartmentText | None:
         """A version that was approved once; None if it is not in memory."""
@@ -37,6 +38,10 @@ class Texts:
     def in_use(self, text_id: UUID) -> DepartmentText | None:
         """The version that a new message is owed in: the newest that is approved, of a text that is not put away."""
         return self._in_use.get(text_id)
+
+    def is_put_away(self, text_id: UUID) -> bool:
+        """Whether nothing new is to be owed in any version of a text."""
+        return text_id in self._put_away
 
     def of_department(self, department_id: DepartmentId) -> list[DepartmentText]:
         """The texts that a department may send, each in the version in use, those written first first."""
@@ -67,7 +72,7 @@ class Texts:
         put_away = {one.text_id for one in revisions if one.is_archived}
         approved = [known[key] for key in sorted(known) if known[key].is_approved]
         self._in_use = {text.of.text_id: text for text in approved if text.of.text_id not in put_away}
-        self._known = known
+        self._known, self._put_away = known, put_away
 
 
 async def _read(conn: Connection, text_ids: Iterable[UUID]) -> dict[Key, DepartmentText]:

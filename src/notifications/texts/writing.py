@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from kernel import audit, idempotency, snapshots
 from kernel.db import Connection
 from kernel.ids import DepartmentId, uuid7
-from kernel.sealing import Sealer
 from notifications.texts import queries
 from notifications.texts.errors import (
     TextArchived,
@@ -61,7 +60,7 @@ class Page(msgspec.Struct, frozen=True):
 
 async def write(
     conn: Connection,
-    sealer: Sealer,
+    answers: idempotency.Answers,
     department_id: DepartmentId,
     key: str,
     sort: TextSort,
@@ -81,7 +80,7 @@ async def write(
         await put_first(conn, department_id, text_id, sort, content, actor=caller, now=now)
         return Written(text_id, 1)
 
-    return await idempotency.once(conn, sealer, idempotency.Request(caller, key, body), Written, work, now=now)
+    return await idempotency.once(conn, answers, idempotency.Request(caller, key, body), Written, work, now=now)
 
 
 async def put_first(

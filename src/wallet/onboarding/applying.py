@@ -90,7 +90,7 @@ class Applying:
         self._catalogue = catalogue
         self._bounds = bounds or Bounds()
         self._contacts = keys.sealer("wallet.venue_contact")
-        self._answers = keys.sealer("wallet.venue_application_answer")
+        self._answers = idempotency.Answers(keys, "wallet.venue_application_answer")
         self._secrets = keys.digester("wallet.venue_application_secret")
         self._bodies = keys.digester("wallet.venue_application_body")
 

@@ -39,7 +39,7 @@ class Enrolling:
         self._clock = clock
         self._registrar = registrar
         self._catalogue = catalogue
-        self._answers = keys.sealer("wallet.device_answer")
+        self._answers = idempotency.Answers(keys, "wallet.device_answer")
 
     async def register(self, by: VenueDevice, device: NamedKey, *, key: str) -> Enrolled:
         """Register one more device of the venue, once for each idempotency `key`; every process knows it within 5 s.

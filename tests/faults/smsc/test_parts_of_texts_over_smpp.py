@@ -141,3 +141,36 @@ async def test_parts_that_were_answered_and_one_that_its_receipt_alone_names_mak
     assert await worker.told() == 0b111
     await worker.notifications.settle()
     assert peer.counts()["submits"] == PARTS
+
+
+async def test_a_text_is_not_delivered_while_a_part_that_the_carrier_gave_no_name_may_be_missing(
+    worker: Worker, peer: Smsc, db: Database
+) -> None:
+    await (await worker.send_long(0, nameless_part=2))
+    await worker.until_stored(PARTS, answers=False)
+    await worker.notifications.receiving.join_arrived()
+    assert await stages(db) == {"sms accepted": 1}
+    assert await worker.told() == 0b101
+
+
+async def test_a_text_of_whose_parts_all_have_one_name_is_delivered_when_its_only_receipt_says_so(
+    worker: Worker, peer: Smsc, db: Database
+) -> None:
+    await (await worker.send_long(0, one_id=True, receipts_doubled=1))
+    await worker.until_stored(2, answers=False)
+    await worker.notifications.receiving.join_arrived()
+    assert await stages(db) == {"sms delivered": 1}
+    assert peer.counts()["submits"] == PARTS
+
+
+async def test_a_text_of_whose_parts_all_have_one_name_is_found_by_it_when_its_answers_come_too_late(
+    worker: Worker, peer: Smsc, db: Database
+) -> None:
+    peer.set(one_id=True, receipt_ms=SOON)
+    await (await worker.send_long(1, answer_ms=TOO_LATE))
+    assert await stages(db) == {"sms unknown": 1}
+    await worker.until_stored(PARTS, answers=True)
+    await worker.find()
+    await worker.until_stored(1, answers=False)
+    await worker.notifications.receiving.join_arrived()
+    assert await stages(db) == {"sms delivered": 1}

@@ -35,6 +35,8 @@ const knobs = {
   receipt_form: 'both', // text, tlv, both
   undelivered: 0,
   ids: 'decimal', // decimal; hex_answers: hexadecimal in answers, decimal in receipts
+  one_id: false, // all parts of a text have one id, and one receipt, once it has them all
+  nameless_part: 0, // this part of a text is answered without an id; 0: none
   echoes_reference: true,
 };
 
@@ -80,6 +82,7 @@ const counts = {
 };
 const bound = new Set(); // sessions that let us send
 const parked = []; // receipts and texts nobody is there to take
+const texts = new Map(); // of several parts, while some are missing
 let ids = 1000;
 let sessions = 0;
 let second = 0;
@@ -121,8 +124,10 @@ function onSubmit(session, pdu) {
     return;
   }
   counts.accepted += 1;
-  const id = ids++;
-  note('accepted', { submit: number, session: session.number, id: idInAnswer(id) });
+  const part = partOf(pdu);
+  const { id, isWhole } = named(pdu, part);
+  const said = part && part.part === knobs.nameless_part ? '' : idInAnswer(id);
+  note('accepted', { submit: number, session: session.number, id: said });
   if (knobs.cut_next > 0) {
     knobs.cut_next -= 1;
     receipts(pdu, number, id);
@@ -131,14 +136,24 @@ function onSubmit(session, pdu) {
   }
   const answers = !happens(knobs.answers_lost);
   const first = happens(knobs.receipts_first);
-  const deliver = () => receipts(pdu, number, id);
+  const deliver = () => { if (isWhole) receipts(pdu, number, id); };
   if (first) deliver();
   if (answers) {
     after(within(knobs.answer_ms), () => {
-      answer(session, pdu, number, 0, idInAnswer(id));
+      answer(session, pdu, number, 0, said);
       if (!first) deliver();
     });
   } else if (!first) deliver();
+}
+
+function named(pdu, part) { // what it calls a part, and whether that is to have a receipt now
+  if (!knobs.one_id || !part) return { id: ids++, isWhole: true };
+  const key = `${pdu.destination_addr} ${part.reference}`;
+  const text = texts.get(key) || { id: ids++, left: part.parts };
+  text.left -= 1;
+  if (text.left) texts.set(key, text);
+  else texts.delete(key);
+  return { id: text.id, isWhole: !text.left };
 }
 
 function idInAnswer(id) {

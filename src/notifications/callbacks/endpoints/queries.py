@@ -156,21 +156,45 @@ async def disable_endpoint(
     return found is True
 
 
-async def select_all_endpoint_ids(conn: Connection) -> list[tuple[EndpointId, bool]]:
-    """Every endpoint there ever was, and whether it was removed."""
+async def select_all_endpoint_ids(conn: Connection) -> list[tuple[EndpointId, datetime | None]]:
+    """Every endpoint that is kept, and when it was removed."""
     rows = await conn.fetch(
         """
         -- notifications.select_all_endpoint_ids
-        SELECT endpoint_id, removed_at IS NOT NULL FROM notifications.callback_endpoint ORDER BY endpoint_id
+        SELECT endpoint_id, removed_at FROM notifications.callback_endpoint ORDER BY endpoint_id
         """
     )
     return [(row[0], row[1]) for row in rows]
 
 
+async def count_endpoints(conn: Connection, service_id: DepartmentId) -> int:
+    """How many endpoints of a department are kept, with those it removed."""
+    found: int = await conn.fetchval(
+        """
+        -- notifications.count_endpoints
+        SELECT count(*) FROM notifications.callback_endpoint WHERE service_id = $1
+        """,
+        service_id,
+    )
+    return found
+
+
+async def delete_endpoint(conn: Connection, endpoint_id: EndpointId, *, removed_before: datetime) -> bool:
+    """Forget an endpoint that was removed long ago."""
+    found = await conn.fetchval(
+        """
+        -- notifications.delete_endpoint
+        DELETE FROM notifications.callback_endpoint WHERE endpoint_id = $1 AND removed_at < $2 RETURNING TRUE
+        """,
+        endpoint_id, removed_before,
+    )  # fmt: skip
+    return found is True
+
+
 async def select_endpoints_of(
     conn: Connection, service_ids: Sequence[DepartmentId]
 ) -> list[tuple[EndpointId, DepartmentId]]:
-    """Every endpoint that some departments ever had, and whose it is, in the order of their ids."""
+    """Every endpoint that is kept of some departments, and whose it is, in the order of their ids."""
     rows = await conn.fetch(
         """
         -- notifications.select_endpoints_of

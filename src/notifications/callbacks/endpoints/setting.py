@@ -16,6 +16,7 @@ from notifications.callbacks.endpoints import queries
 from notifications.callbacks.endpoints.held import NAME, opened
 from notifications.callbacks.errors import AddressNotCalled, CallbackIdTaken, CallbackNotFound, TooManyCallbacks
 from notifications.callbacks.model import (
+    ENDPOINTS_KEPT_MAX,
     ENDPOINTS_MAX,
     DisabledFor,
     Endpoint,
@@ -84,6 +85,8 @@ class Setting:
         self, conn: Connection, service_id: DepartmentId, endpoint_id: EndpointId, target: Target, events: Sequence[str]
     ) -> None:
         """File it under the first number that is free; another request may take that number meanwhile."""
+        if await queries.count_endpoints(conn, service_id) >= ENDPOINTS_KEPT_MAX:
+            raise TooManyCallbacks("too many were removed within a day: change one by its id, or try again tomorrow")
         now = self._clock.now()
         sealed = self._seals.target(endpoint_id, target)
         for _ in range(ENDPOINTS_MAX):

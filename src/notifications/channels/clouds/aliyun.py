@@ -25,7 +25,9 @@ ENDPOINT = "https://dysmsapi.aliyuncs.com"
 VERSION = "2017-05-25"
 USER_AGENT = "suishenban"
 CONNECTIONS = 64
-NO_TEMPLATE = Refused("provider", "no template")
+NO_TEMPLATE = Refused("message", "no template")
+MISTAKEN = Refused("message", "mistaken for a mainland number")
+"""Said by us: another carrier can write the number so that it is understood."""
 NONCE_BYTES = 16
 KNOWS_US = ("NoPermission", "Forbidden.RAM", "isp.RAM_PERMISSION_DENY")
 """A key that may send and not list templates is as it should be."""
@@ -66,6 +68,7 @@ class Aliyun:
 
     channel: Channel = "sms"
     receipts_come = True
+    takes_kept_texts = True
 
     def __init__(
         self,
@@ -91,6 +94,8 @@ class Aliyun:
         """Hand one SMS over. Raises NotCertain, NotUnderstood, TimeoutError and whatever a connection dies of."""
         if parcel.template is None:
             return NO_TEMPLATE
+        if numbers.is_mistaken_by_aliyun(parcel.phone):
+            return MISTAKEN
         try:
             said = await self._ask(send_sms(self._client.host, parcel))
         except NotConnected as problem:

@@ -5,10 +5,17 @@ import re
 MAINLAND = "+86"
 _DIGITS = re.compile(r"[0-9]{5,15}")
 """E.164 allows fifteen; shorter ones than five are nobody's mobile."""
+_BARE_MAINLAND = re.compile(r"1[3-9][0-9]{9}")
+"""How Aliyun writes a mobile number of the mainland, and reads one: with nothing before it, and even behind a `+`."""
 
 
 class NotANumber(ValueError):
     """What was said is no telephone number. The text holds nothing of it."""
+
+
+def is_mistaken_by_aliyun(phone: str) -> bool:
+    """Whether Aliyun would send to somebody of the mainland instead (SendSms, PhoneNumbers): many of North America."""
+    return _BARE_MAINLAND.fullmatch(phone.removeprefix("+")) is not None
 
 
 def to_aliyun(phone: str) -> str:
@@ -18,10 +25,13 @@ def to_aliyun(phone: str) -> str:
 
 def from_aliyun(said: str) -> str:
     """What SmsReport and SmsUp call `phone_number`. Raises NotANumber."""
-    digits = said.strip().removeprefix("+").removeprefix("00")
+    plain = said.strip()
+    if _BARE_MAINLAND.fullmatch(plain) is not None:
+        return f"{MAINLAND}{plain}"
+    digits = plain.removeprefix("+").removeprefix("00")
     if _DIGITS.fullmatch(digits) is None:
         raise NotANumber("not a number")
-    return f"{MAINLAND}{digits}" if len(digits) == 11 and digits[0] == "1" else f"+{digits}"
+    return f"+{digits}"
 
 
 def from_tencent(nationcode: str, mobile: str) -> str:

@@ -4,8 +4,9 @@ Sources: help.aliyun.com document_detail/101346 (API错误码) and its common ga
 document/api/382/59177 (短信发送错误码) and 52075 (公共错误码), with the official SDK's sms/v20210111/errorcodes.
 
 Our reading of them. `busy` is what passes or an operator mends (limits, arrears, keys, addresses): another goes first,
-and it is tried again. `provider` is what this provider will never send as it is: its template, its signature, its
-words. `recipient` is a number that is none, or somebody who told the carrier to send them nothing more: we do not go
+and it is tried again; `later` is the same where the limit is one number's. `message` is what this provider will never
+send as it is: its template, its signature, its words, its number; `provider` is how we ask, whatever it is. `recipient`
+is a number that is none, or somebody who told the carrier to send them nothing more: we do not go
 round that through another. What may have happened after the message was taken is in no table: it is *unknown*.
 """
 
@@ -20,11 +21,11 @@ class NotCertain(Exception):
 
 
 ALIYUN: Mapping[str, RefusalKind] = {
-    # limits, by number, day, month or second
-    "isv.BUSINESS_LIMIT_CONTROL": "busy",
+    # limits: of a number by minute, hour and day; of the account by day and month; of numbers to test with
+    "isv.BUSINESS_LIMIT_CONTROL": "later",
     "isv.DAY_LIMIT_CONTROL": "busy",
     "isv.MONTH_LIMIT_CONTROL": "busy",
-    "isv.SMS_TEST_NUMBER_LIMIT": "busy",
+    "isv.SMS_TEST_NUMBER_LIMIT": "later",
     # the account and its keys
     "isv.AMOUNT_NOT_ENOUGH": "busy",
     "isv.OUT_OF_SERVICE": "busy",
@@ -49,6 +50,12 @@ ALIYUN_KINDS: tuple[tuple[str, RefusalKind], ...] = (
     ("InvalidSecurityToken", "busy"),
     ("Forbidden", "busy"),
     ("NoPermission", "busy"),
+    ("isv.SMS_", "message"),
+    ("isv.SIGN", "message"),
+    ("isv.TEMPLATE", "message"),
+    ("isv.PARAM", "message"),
+    ("isv.INVALID", "message"),
+    ("isv.BLACK_KEY", "message"),
     ("isv.", "provider"),
     ("Invalid", "provider"),
     ("Missing", "provider"),
@@ -62,28 +69,31 @@ TENCENT: Mapping[str, RefusalKind] = {
     "FailedOperation.MarketingSendTimeConstraint": "busy",
     "FailedOperation.PhoneNumberInBlacklist": "recipient",
     "FailedOperation.PhoneNumberOnBlacklist": "recipient",
-    "FailedOperation.ContainSensitiveWord": "provider",
+    "FailedOperation.ContainSensitiveWord": "message",
     "FailedOperation.FailResolvePacket": "provider",
     "FailedOperation.JsonParseFail": "provider",
-    "FailedOperation.SignatureIncorrectOrUnapproved": "provider",
-    "FailedOperation.TemplateIncorrectOrUnapproved": "provider",
-    "FailedOperation.TemplateUnapprovedOrNotExist": "provider",
-    "FailedOperation.TemplateParamSetNotMatchApprovedTemplate": "provider",
+    "FailedOperation.SignatureIncorrectOrUnapproved": "message",
+    "FailedOperation.TemplateIncorrectOrUnapproved": "message",
+    "FailedOperation.TemplateUnapprovedOrNotExist": "message",
+    "FailedOperation.TemplateParamSetNotMatchApprovedTemplate": "message",
     "InternalError.JsonParseFail": "provider",
     "InternalError.RequestTimeException": "busy",
     "InternalError.RestApiInterfaceNotExist": "provider",
     "InternalError.SigFieldMissing": "busy",
     "InternalError.SigVerificationFail": "busy",
     "InvalidParameterValue.IncorrectPhoneNumber": "recipient",
+    "InvalidParameterValue.SdkAppIdNotExist": "provider",
 }
 TENCENT_KINDS: tuple[tuple[str, RefusalKind], ...] = (
     ("AuthFailure", "busy"),
     ("IpInBlacklist", "busy"),
     ("IpNotInWhitelist", "busy"),
+    ("LimitExceeded.PhoneNumber", "later"),
     ("LimitExceeded", "busy"),
     ("RequestLimitExceeded", "busy"),
     ("ResourceInsufficient", "busy"),
     ("UnauthorizedOperation", "busy"),
+    ("InvalidParameterValue", "message"),
     ("InvalidParameter", "provider"),
     ("InvalidRequest", "provider"),
     ("InvalidAction", "provider"),

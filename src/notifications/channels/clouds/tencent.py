@@ -25,7 +25,7 @@ REGION = "ap-guangzhou"
 CONNECTIONS = 64
 KNOWS_US = ("AuthFailure.UnauthorizedOperation", "UnauthorizedOperation.CamUnauthorizedOperation")
 """A key that may send and not list templates is as it should be."""
-NO_TEMPLATE = Refused("provider", "no template")
+NO_TEMPLATE = Refused("message", "no template")
 
 log = get_logger(__name__)
 
@@ -82,6 +82,7 @@ class Tencent:
 
     channel: Channel = "sms"
     receipts_come = True
+    takes_kept_texts = True
 
     def __init__(
         self,

@@ -78,6 +78,7 @@ class Relay:
         self._name = name
         self._unsubscribe = unsubscribe
         self._before_data_seconds = before_data_seconds
+        self.at_once_max = connections_max
         self._free = asyncio.Semaphore(connections_max)
         self._idle: list[_Line] = []
         self._trust = None if server.tls == "none" else ssl.create_default_context(cafile=server.authorities)

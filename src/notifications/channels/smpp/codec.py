@@ -16,8 +16,8 @@ from notifications.channels.smpp.statuses import Status
 HEADER: Final = struct.Struct(">4I")
 """command_length, command_id, command_status, sequence_number (§3.2)."""
 HEADER_OCTETS: Final = HEADER.size
-PDU_MAX: Final = 64 * 1024
-"""The longest PDU we take. A message_payload may have 65,535 octets (§5.3.2.32); no receipt comes near that."""
+PDU_MAX: Final = 65 * 1024
+"""The longest PDU we take: a message_payload may have 65,535 octets (§5.3.2.32), and all else of its PDU has room."""
 SEQUENCE_MAX: Final = 0x7FFFFFFF
 """§5.1.4."""
 INTERFACE_VERSION: Final = 0x34
@@ -38,6 +38,8 @@ ENQUIRE_LINK: Final = 0x00000015
 ENQUIRE_LINK_RESP: Final = 0x80000015
 DATA_SM: Final = 0x00000103
 DATA_SM_RESP: Final = 0x80000103
+UNANSWERED: Final = frozenset({0x0000000B, 0x00000102})
+"""outbind (§4.1.7) and alert_notification (§4.12): they have no response, so nothing is said to them."""
 
 # §5.3.2, by tag
 RECEIPTED_MESSAGE_ID: Final = 0x001E
@@ -76,6 +78,11 @@ CODING_UCS2: Final = 0x08
 """data_coding, §5.2.19."""
 
 _TLV = struct.Struct(">HH")
+
+
+def sequence_after(sequence: int) -> int:
+    """The next sequence_number: from 1, and after the last one from 1 again (§5.1.4)."""
+    return sequence % SEQUENCE_MAX + 1
 
 
 class Malformed(Exception):

@@ -267,6 +267,8 @@ class SmppProvider:
             log.warning("the connection to a carrier ended", provider=self.name, reason=session.lost.result())
         finally:
             self._sessions.discard(session)
+            for other in self._sessions:  # to go on with the texts it has begun
+                other.wake()
             if not self._sessions:
                 self._connected.clear()
                 self._patience_until = asyncio.get_running_loop().time() + PATIENCE_SECONDS
@@ -322,13 +324,11 @@ class SmppProvider:
                 statuses[place] = Status.RX_T_APPN
         return statuses
 
-    def _on_late(self, submission: Submission, part: int, ref: str) -> None:
+    def _on_late(self, part: int) -> None:
         """Nobody waits for this answer any longer."""
         log.warning("a carrier answered too late", provider=self.name, part=part)
-        if ref:
-            self._keep_part(submission, part, ref)
 
-    def _keep_part(self, submission: Submission, part: int, ref: str) -> None:
+    def _keep_part(self, submission: Submission, part: int | None, ref: str) -> None:
         """What the carrier calls a part of a text of unknown end is told like a receipt: others then find the text."""
         if len(self._kept) >= KEPT_MAX:
             return
@@ -338,7 +338,7 @@ class SmppProvider:
                 Reading.UNDERWAY,
                 b"the answer to a submission",
                 reference=submission.reference,
-                user_reference=user_reference(submission.reference, part),
+                user_reference=None if part is None else user_reference(submission.reference, part),
             )
         )
         self._file_kept()

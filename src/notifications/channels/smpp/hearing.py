@@ -41,7 +41,8 @@ WORDS: Final = {
 _ID = re.compile(rb"\bid:\s*([\x21-\x7e]{1,64})", re.IGNORECASE)
 _STAT = re.compile(rb"\bstat:\s*([A-Za-z]{1,16})", re.IGNORECASE)
 SAID_AGAIN_SECONDS: Final = 900
-"""The same text from the same number within the same quarter of an hour is taken for the SMSC saying it again."""
+"""The same text from the same number within the same quarter of an hour is taken for the SMSC saying it again, unless
+the number wrote something else in between."""
 
 CODING_GBK: Final = 0x0F
 """Reserved in §5.2.19; carriers of the mainland write GB 18030 under it, as CMPP does in its msg_fmt."""
@@ -117,6 +118,7 @@ def text_heard(message: ShortMessage, raw: bytes, settings: SmppSettings, now: d
         _decoded(message),
         digest.hexdigest(),
         now,
+        may_recur=True,
     )
 
 
@@ -140,6 +142,6 @@ def e164(address: str, ton: int, country_code: str) -> str:
     if not (digits.isascii() and digits.isdecimal()):
         return address
     is_whole = digits.startswith(country_code) and len(digits) == len(country_code) + _MOBILE_DIGITS
-    if ton == 1 or address.startswith("+") or is_whole:
+    if ton == 1 or address.startswith("+") or digits.startswith("00") or is_whole:
         return "+" + digits.removeprefix("00")
     return f"+{country_code}{digits}" if len(digits) == _MOBILE_DIGITS else digits

@@ -35,6 +35,8 @@ RESERVED_SHARE: Final = 10
 HEARD_TOGETHER_MAX: Final = 500
 HEARD_MAX: Final = 5_000
 """Receipts and texts that wait to be stored; more are sent back for later."""
+UNREAD_MAX: Final = 1024 * 1024
+"""Octets of ours that an SMSC leaves unread: acknowledgements for the most part, since its window bounds the rest."""
 GIVEN_UP_MAX: Final = 10_000
 """Answers that are still known when they come, though they hold no place of the window any longer."""
 
@@ -63,7 +65,7 @@ class Heard(NamedTuple):
 
 Store = Callable[[Sequence[Heard]], Awaitable[Sequence[Status]]]
 """Makes what was heard durable and says what to answer to each; whatever it raises sends all of it back for later."""
-Late = Callable[[Submission, int, str], None]
+Late = Callable[[int], None]
 """The SMSC took a part of a submission that had given up waiting."""
 
 
@@ -90,7 +92,6 @@ class Session(asyncio.Protocol):
         self._sequence = 0
         self._outstanding: dict[int, tuple[Submission, int]] = {}
         self._given_up: dict[int, tuple[Submission, int]] = {}
-        self._continuing: deque[tuple[Submission, int]] = deque()
         self._unsent: list[bytes] = []
         self._is_flush_planned = False
         self._again: asyncio.TimerHandle | None = None
@@ -100,11 +101,6 @@ class Session(asyncio.Protocol):
         self._heard_at = self._loop.time()
         self._enquired_at: float | None = None
         self._pulse_timer: asyncio.TimerHandle | None = None
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether it takes from the line."""
-        return self._is_ready
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.WriteTransport) or hasattr(transport, "write")
@@ -125,7 +121,7 @@ class Session(asyncio.Protocol):
         """Take our leave: no more is written, answers are waited for within a bound, then the connection ends."""
         if self._transport is None or self.lost.done():
             return
-        self._leave(pdu(codec.UNBIND, 0, self._next_sequence()), closes=False)
+        self._leave(pdu(codec.UNBIND, 0, self._next_sequence()))
         await asyncio.wait([self.lost], timeout=2 * UNBIND_SECONDS)
         self.abort("unbound")
 
@@ -155,11 +151,10 @@ class Session(asyncio.Protocol):
         for timer in (self._pulse_timer, self._again):
             if timer is not None:
                 timer.cancel()
-        for submission, _ in (*self._outstanding.values(), *self._continuing):
+        for submission, _ in self._outstanding.values():
             submission.fail(ConnectionLost(reason))
         self._outstanding.clear()
         self._given_up.clear()
-        self._continuing.clear()
 
     def pause_writing(self) -> None:
         self._is_choked = True
@@ -169,7 +164,7 @@ class Session(asyncio.Protocol):
         self.wake()
 
     def _next_sequence(self) -> int:
-        self._sequence = self._sequence % codec.SEQUENCE_MAX + 1
+        self._sequence = codec.sequence_after(self._sequence)
         return self._sequence
 
     def _send(self, octets: bytes) -> None:
@@ -180,6 +175,9 @@ class Session(asyncio.Protocol):
         self._is_flush_planned = False
         if self._transport is None or self.lost.done():
             return
+        if self._is_choked and self._transport.get_write_buffer_size() > UNREAD_MAX:
+            self.abort("it does not read what we write")
+            return
         if self._is_ready and not self._is_choked:
             self._fill()
         if self._unsent:
@@ -188,21 +186,23 @@ class Session(asyncio.Protocol):
 
     def _fill(self) -> None:
         """Take from the line what the window has room for."""
+        if self._enquired_at is not None:  # it may be gone: what is not written now is not unknown then
+            return
         now = self._loop.time()
         room = self._window - len(self._outstanding)
-        if room <= 0:
+        if room <= self._reserved:
             room += self._forget_late()
-        wait = self._line.seconds_until_allowed(now)
-        while self._continuing and room > 0 and not wait:
-            submission, part = self._continuing.popleft()
-            if not submission.is_over:
+        if self._line.has_begun:
+            for submission in self._line.take(room, room, now):  # what is urgent alone
+                self._submit(submission, 0)
+                room -= 1
+            for submission, part in self._line.take_begun(room - self._reserved, now):
                 self._submit(submission, part)
-                self._line.spend(1)
                 room -= 1
         if room > 0:
             for submission in self._line.take(room, self._reserved, now):
                 self._submit(submission, 0)
-        if self._continuing or len(self._line):
+        if self._line.has_any:
             self._look_again_after(self._line.seconds_until_allowed(now))
 
     def _submit(self, submission: Submission, part: int) -> None:
@@ -214,14 +214,19 @@ class Session(asyncio.Protocol):
 
     def _look_again_after(self, seconds: float) -> None:
         """Where the carrier's pace is in the way, no answer will wake us."""
-        if seconds > 0 and self._again is None:
-            self._again = self._loop.call_later(seconds, self._look_again)
+        if seconds <= 0:
+            return
+        if self._again is not None:
+            if self._again.when() <= self._loop.time() + seconds:
+                return
+            self._again.cancel()
+        self._again = self._loop.call_later(seconds, self._look_again)
 
     def _wake_when_worth_it(self) -> None:
         """Something was answered, so there is room for more."""
         if self._line.has_urgent or self._window - len(self._outstanding) >= self._worth_writing:
             self.wake()
-        elif self._continuing or len(self._line):
+        elif self._line.has_any:
             self._look_again_after(GATHER_SECONDS)
 
     def _look_again(self) -> None:
@@ -278,22 +283,24 @@ class Session(asyncio.Protocol):
             return
         if status in SLOW_DOWN:
             self._line.hold(self._loop.time())
+        elif status == Status.RINVBNDSTS and self._is_ready:  # it has forgotten us, and would refuse whatever comes
+            self._leave(pdu(codec.UNBIND, 0, self._next_sequence()), "it does not know that we are bound")
         if part == 0:
             submission.end(refusal_of(status))
         elif status in SLOW_DOWN:
-            self._continuing.append((submission, part))  # part of it is on its way: the rest is worth another try
+            self._line.go_on(submission, part)  # part of it is on its way: the rest is worth another try
         else:
             submission.fail(PartlySent(name_of(status)))
 
     def _on_accepted(self, submission: Submission, part: int, ref: str) -> None:
         self._line.ease(self._loop.time())
         if submission.is_over:
-            self._late(submission, part, ref)
+            self._late(part)
+            submission.accept_late(part, ref)
             return
         submission.accept(part, ref)
         if part == 0 and len(submission.parts) > 1:
-            # Others follow only now: a text refused at its first part has left nothing behind.
-            self._continuing.extend((submission, later) for later in range(1, len(submission.parts)))
+            self._line.begin(submission)  # only now: a text refused at its first part has left nothing behind
 
     def _on_pdu(self, command: int, sequence: int, status: int, body: bytes) -> None:
         if command in (codec.DELIVER_SM, codec.DATA_SM):
@@ -304,12 +311,13 @@ class Session(asyncio.Protocol):
             if not self._bound.done():
                 self._bound.set_result(status)
         elif command == codec.UNBIND:
-            self._leave(pdu(codec.UNBIND_RESP, 0, sequence), closes=True)
+            self._leave(pdu(codec.UNBIND_RESP, 0, sequence), "unbound by the SMSC")
         elif command == codec.UNBIND_RESP:
             self.abort("unbound")
         elif command == codec.GENERIC_NACK:
             self._on_nack(sequence, status, body)
-        elif not command & codec.RESPONSE:  # §4.3: told that we do not know it, and the connection goes on
+        elif not command & codec.RESPONSE and command not in codec.UNANSWERED:
+            # §4.3: told that we do not know it, and the connection goes on
             self._send(pdu(codec.GENERIC_NACK, Status.RINVCMDID, sequence))
 
     def _on_nack(self, sequence: int, status: int, body: bytes) -> None:
@@ -321,23 +329,25 @@ class Session(asyncio.Protocol):
         else:
             self._on_answer(sequence, status or Status.RUNKNOWNERR, body)
 
-    def _leave(self, last: bytes, *, closes: bool) -> None:
-        """Take no more; say the last word when every answer has come both ways, or soon."""
-        if not self._is_leaving:
-            self._is_ready, self._is_leaving = False, True
-            self._let_go(last, self._loop.time() + UNBIND_SECONDS, closes=closes)
+    def _leave(self, last: bytes, closes_for: str = "") -> None:
+        """Take no more; say the last word when every answer has come both ways, or soon, and close where said why."""
+        if self._is_leaving:  # both sides at once: each hears the other's word
+            self._send(last)
+            return
+        self._is_ready, self._is_leaving = False, True
+        self._let_go(last, self._loop.time() + UNBIND_SECONDS, closes_for)
 
-    def _let_go(self, last: bytes, give_up_at: float, *, closes: bool) -> None:
+    def _let_go(self, last: bytes, give_up_at: float, closes_for: str) -> None:
         if self.lost.done() or self._transport is None:
             return
         if (self._outstanding or self._telling) and self._loop.time() < give_up_at:
-            self._loop.call_later(LOOK_SECONDS, partial(self._let_go, last, give_up_at, closes=closes))
+            self._loop.call_later(LOOK_SECONDS, partial(self._let_go, last, give_up_at, closes_for))
             return
         self._flush()
         self._transport.write(last)
-        if closes:
+        if closes_for:
             self._transport.close()
-            self._end("unbound by the SMSC")
+            self._end(closes_for)
 
     def _on_heard(self, heard: Heard) -> None:
         if len(self._heard) >= HEARD_MAX:

@@ -75,6 +75,8 @@ BUSY: Final = SLOW_DOWN | {
 }
 RECIPIENT: Final = frozenset({Status.RINVDSTADR, Status.RDELIVERYFAILURE})
 """The number is none, or cannot be reached, whoever tries."""
+OF_THE_MESSAGE: Final = frozenset({Status.RINVMSGLEN, Status.RINVEXPIRY})
+"""How long it is, until when it is good: another may well be taken."""
 
 
 def name_of(status: int) -> str:
@@ -89,7 +91,9 @@ def kind_of(status: int) -> RefusalKind:
     """What a refusal means. A code nobody knows, or one about how we write: never by this carrier as it is set up."""
     if status in BUSY:
         return "busy"
-    return "recipient" if status in RECIPIENT else "provider"
+    if status in RECIPIENT:
+        return "recipient"
+    return "message" if status in OF_THE_MESSAGE else "provider"
 
 
 def refusal_of(status: int) -> Refused:

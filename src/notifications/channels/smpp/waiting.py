@@ -8,6 +8,7 @@ is kept, so that their receipts find it.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
 from typing import Final
 
 from notifications.channels.provider import Accepted, Refused
@@ -16,6 +17,9 @@ WAITING_MAX: Final = 20_000
 PAUSE_SECONDS: Final = 0.1
 PAUSE_MAX_SECONDS: Final = 5.0
 """How long nothing is sent after the carrier said that it is too much: doubled each time it says so again."""
+CAREFUL_SECONDS: Final = 1.0
+"""So long after a pause no more leaves than the carrier shows that it takes again: one, and two for each it took."""
+TRUSTED_FIRST, TRUSTED_FOR_EACH = 1, 2
 BURST_SECONDS: Final = 0.1
 """How much of a second's throughput may leave at once."""
 NEVER_SENT: Final = Refused("busy", "never sent: the carrier took no more in time")
@@ -30,8 +34,8 @@ class PartlySent(Exception):
 
 
 Answer = Accepted | Refused | Exception
-Keep = Callable[["Submission", int, str], None]
-"""Keeps what the carrier calls a part (0 is the first) that it took of a text of which nobody knows the end."""
+Keep = Callable[["Submission", int | None, str], None]
+"""Keeps what the carrier calls a part (0 is the first; None: all of it) of a text of which nobody knows the end."""
 
 
 class Handover:
@@ -75,7 +79,10 @@ class Handover:
 class Submission:
     """One text on its way: its parts, and what the carrier calls those it took."""
 
-    __slots__ = ("_handover", "_refs", "_unanswered", "is_over", "is_written", "parts", "place", "reference")
+    __slots__ = ("_handover", "_refs", "_unanswered", "is_over", "is_written", "parts", "place", "reference", "turn")
+
+    turn: int
+    """Its place among the texts that were begun; set when the first of several parts was taken."""
 
     def __init__(self, handover: Handover, place: int, reference: str, parts: tuple[bytes, ...]) -> None:
         self._handover = handover
@@ -88,14 +95,30 @@ class Submission:
         self._refs: list[str] = [""] * len(parts) if len(parts) > 1 else []
 
     def accept(self, part: int, ref: str) -> None:
-        """The carrier took a part; when it took all, the text is accepted."""
+        """The carrier took a part; when it took all, the text is accepted.
+
+        A part it gave no name keeps its place, so that the receipts of the others are not all there is. One name for
+        all of them is that of the whole text: its receipts cannot be told apart.
+        """
         self._unanswered -= 1
         if len(self.parts) == 1:
             self.end(Accepted((ref,) if ref else ()))
             return
         self._refs[part] = ref
         if not self._unanswered:
-            self.end(Accepted(tuple(ref for ref in self._refs if ref)))
+            named = tuple(dict.fromkeys(self._refs))
+            self.end(Accepted(named if any(named) else ()))
+
+    def accept_late(self, part: int, ref: str) -> None:
+        """The carrier took a part after the end: what it calls that, or all of it, is kept."""
+        if not ref:
+            return
+        is_whole = False
+        if self._refs:
+            self._refs[part] = ref
+            self._unanswered -= 1
+            is_whole = not self._unanswered and len(set(self._refs)) == 1
+        self._handover.keep(self, None if is_whole else part, ref)
 
     def end(self, answer: Answer) -> None:
         """What came of it, for whoever waits; only the first end counts."""
@@ -122,22 +145,45 @@ class Submission:
 
 
 class Line:
-    """First come, first served, urgent ones before the others; and never faster than the carrier takes."""
+    """First come, first served: urgent ones, what was begun, the others; and never faster than the carrier takes."""
 
     def __init__(self, per_second: int | None) -> None:
+        self._turns = 0
+        self._begun: list[tuple[int, int, Submission]] = []
+        """A heap: later parts of texts, those begun first before the others, whichever connection began them."""
         self._urgent: deque[Submission] = deque()
         self._ordinary: deque[Submission] = deque()
         self._per_second = per_second
         self._burst = max(1.0, (per_second or 0) * BURST_SECONDS)
         self._allowance, self._allowed_at = self._burst, 0.0
         self._pause_seconds, self._paused_until = 0.0, 0.0
+        self._is_careful, self._trusted = False, 0
 
     def __len__(self) -> int:
         return len(self._urgent) + len(self._ordinary)
 
     @property
+    def has_any(self) -> bool:
+        return bool(self._ordinary or self._urgent or self._begun)
+
+    @property
+    def has_begun(self) -> bool:
+        return bool(self._begun)
+
+    @property
     def has_urgent(self) -> bool:
         return bool(self._urgent)
+
+    def begin(self, submission: Submission) -> None:
+        """The first of its parts was taken: let the others wait."""
+        self._turns += 1
+        submission.turn = self._turns
+        for part in range(1, len(submission.parts)):
+            self.go_on(submission, part)
+
+    def go_on(self, submission: Submission, part: int) -> None:
+        """Let a later part wait."""
+        heappush(self._begun, (submission.turn, part, submission))
 
     def add(self, submissions: Sequence[Submission], *, is_urgent: bool) -> None:
         """Let them wait. Those for whom there is no room are refused."""
@@ -151,36 +197,58 @@ class Line:
         self._urgent = deque(one for one in self._urgent if not one.is_over)
         self._ordinary = deque(one for one in self._ordinary if not one.is_over)
 
+    def take_begun(self, room: int, now: float) -> list[tuple[Submission, int]]:
+        """Up to `room` later parts of those that were begun, as far as the carrier lets us."""
+        most = min(room, self._allowed(now))
+        taken: list[tuple[Submission, int]] = []
+        while self._begun and len(taken) < most:
+            _, part, submission = heappop(self._begun)
+            if not submission.is_over:
+                taken.append((submission, part))
+        self._spend(len(taken))
+        return taken
+
     def take(self, room: int, reserved: int, now: float) -> list[Submission]:
         """Up to `room` of those who wait, as far as the carrier lets us; the last `reserved` are for urgent ones."""
         allowed = self._allowed(now)
         taken: list[Submission] = []
         _move(self._urgent, taken, min(room, allowed))
         _move(self._ordinary, taken, min(room - reserved, allowed))
-        self.spend(len(taken))
+        self._spend(len(taken))
         return taken
 
-    def spend(self, parts: int) -> None:
+    def _spend(self, parts: int) -> None:
         """So many parts were written."""
         if self._per_second is not None:
             self._allowance -= parts
+        if self._is_careful:
+            self._trusted -= parts
 
     def _allowed(self, now: float) -> int:
         """How many parts may be written now."""
         if now < self._paused_until:
             return 0
+        most = WAITING_MAX
+        if self._is_careful:
+            if now < self._paused_until + CAREFUL_SECONDS:
+                most = self._trusted
+            else:
+                self._is_careful, self._pause_seconds = False, 0.0
         if self._per_second is None:
-            return WAITING_MAX
+            return most
         earned = (now - self._allowed_at) * self._per_second
         self._allowance, self._allowed_at = min(self._burst, self._allowance + earned), now
-        return max(0, int(self._allowance))
+        return max(0, min(most, int(self._allowance)))
 
     def seconds_until_allowed(self, now: float) -> float:
         """How long until something may be written; 0 when it is not the carrier's pace that is in the way."""
         if now < self._paused_until:
             return self._paused_until - now
-        if self._per_second is None or self._allowed(now):
+        if self._allowed(now):
             return 0.0
+        if self._is_careful and self._trusted < 1:
+            return self._paused_until + CAREFUL_SECONDS - now
+        assert self._per_second is not None
         return (1 - self._allowance) / self._per_second
 
     def hold(self, now: float) -> None:
@@ -188,11 +256,13 @@ class Line:
         if now >= self._paused_until:  # what was written before the pause may be answered within it
             self._pause_seconds = min(max(PAUSE_SECONDS, self._pause_seconds * 2), PAUSE_MAX_SECONDS)
             self._paused_until = now + self._pause_seconds
+            self._is_careful, self._trusted = True, TRUSTED_FIRST
 
     def ease(self, now: float) -> None:
         """The carrier took something again."""
-        if self._pause_seconds and now >= self._paused_until:
+        if self._is_careful and now >= self._paused_until:
             self._pause_seconds = 0.0
+            self._trusted += TRUSTED_FOR_EACH
 
 
 def _move(waiting: deque[Submission], taken: list[Submission], most: int) -> None:

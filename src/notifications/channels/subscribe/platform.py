@@ -23,9 +23,11 @@ PATH: Final = "/cgi-bin/message/subscribe/send"
 CONNECTIONS_MAX: Final = 32
 KEPT_ALIVE_SECONDS: Final = 15.0
 """Idle connections close before a server's own limit does, commonly 60 s or more: a write never meets a dead one."""
-CONNECT_SECONDS: Final = 3.0
-TOKEN_SECONDS: Final = 3.5
-"""Longer than that for a token, and the message is not sent for certain: sooner than any lane's own limit."""
+BEFORE_SENT_SECONDS: Final = 3.5
+"""For a token, a free connection and connecting, all together: sooner than any lane's own limit, so that what has not
+begun to leave by then is not sent for certain."""
+CONNECT_SECONDS_MIN: Final = 0.05
+"""Nothing at all would mean for ever."""
 ANSWER_SECONDS: Final = 8.0
 ANSWER_BYTES_MAX: Final = 16_384
 
@@ -38,7 +40,7 @@ KINDS: Final[dict[int, RefusalKind]] = {
     42001: "busy",
     45009: "busy",  # the day's calls are used up
     45011: "busy",  # too often
-    43108: "busy",  # two at once to one person
+    43108: "later",  # two at once to one person
     40038: "busy",  # five of a long-term template a day
     40003: "recipient",  # nobody of this openid
     43101: "recipient",
@@ -46,6 +48,10 @@ KINDS: Final[dict[int, RefusalKind]] = {
 """By errcode; any other is a fault between the platform and us, which another try would meet again: `provider`."""
 
 log = get_logger(__name__)
+
+
+class NeverSent(Exception):
+    """No connection was free, or none came about: it is certain that nothing left. The text says which."""
 
 
 class Unclear(Exception):
@@ -70,12 +76,15 @@ class SubscribePlatform:
         *,
         name: str = "subscribe",
         answer_seconds: float = ANSWER_SECONDS,
+        before_sent_seconds: float = BEFORE_SENT_SECONDS,
     ) -> None:
         self._name = name
         self._base_url = base_url.rstrip("/")
         self._texts = texts
         self._answer_seconds = answer_seconds
-        self._token = AccessToken(clock, self._ask, app_id, secret)
+        self._before_sent_seconds = before_sent_seconds
+        self._free = asyncio.Semaphore(CONNECTIONS_MAX)
+        self._token = AccessToken(clock, self._ask_for_token, app_id, secret)
         self._http: aiohttp.ClientSession | None = None
 
     @property
@@ -85,6 +94,10 @@ class SubscribePlatform:
     @property
     def channel(self) -> Channel:
         return "subscribe"
+
+    @property
+    def at_once_max(self) -> int:
+        return CONNECTIONS_MAX
 
     @property
     def receipts_come(self) -> bool:
@@ -110,14 +123,15 @@ class SubscribePlatform:
         """
         told: _Told | None = None
         stale: str | None = None
+        give_up_at = asyncio.get_running_loop().time() + self._before_sent_seconds
         for _ in range(2):
-            token = await self._token_or_refusal(stale)
+            token = await self._token_or_refusal(stale, give_up_at)
             if isinstance(token, Refused):
                 return token
             try:
-                told = await self._offer(parcel, token)
-            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as problem:  # nothing was sent
-                return Refused("busy", type(problem).__name__)
+                told = await self._offer(parcel, token, give_up_at)
+            except NeverSent as problem:
+                return Refused("busy", str(problem))
             if told.errcode not in STALE:
                 break
             stale = token
@@ -129,16 +143,16 @@ class SubscribePlatform:
             log.error("the chat platform refused a subscribe message", errcode=told.errcode)
         return Refused(kind, str(told.errcode))
 
-    async def _token_or_refusal(self, stale: str | None) -> str | Refused:
+    async def _token_or_refusal(self, stale: str | None, give_up_at: float) -> str | Refused:
         try:
-            async with asyncio.timeout(TOKEN_SECONDS):
+            async with asyncio.timeout_at(give_up_at):
                 return await self._token.current(instead_of=stale)
         except TokenRefused as refused:
             return Refused(KINDS.get(refused.errcode, "provider"), f"token {refused.errcode}")
-        except (aiohttp.ClientError, OSError, TimeoutError, Unclear, msgspec.MsgspecError) as problem:
+        except (aiohttp.ClientError, OSError, TimeoutError, NeverSent, Unclear, msgspec.MsgspecError) as problem:
             return Refused("busy", f"token {type(problem).__name__}")
 
-    async def _offer(self, parcel: SubscribeMessage, token: str) -> _Told:
+    async def _offer(self, parcel: SubscribeMessage, token: str, give_up_at: float) -> _Told:
         template = parcel.template
         text = self._texts.named(template.provider_template)
         message: dict[str, Any] = {
@@ -150,21 +164,42 @@ class SubscribePlatform:
         }
         if text is not None and text.page:
             message["page"] = text.page
-        answer = await self._ask(PATH, {"access_token": token}, message)
+        answer = await self._ask(PATH, {"access_token": token}, message, give_up_at)
         return msgspec.json.decode(answer, type=_Told)
 
-    async def _ask(self, path: str, query: dict[str, str], body: dict[str, Any]) -> bytes:
-        """The answer's body. Raises Unclear for anything but a bounded 200, and what the connection does."""
+    async def _ask_for_token(self, path: str, query: dict[str, str], body: dict[str, Any]) -> bytes:
+        give_up_at = asyncio.get_running_loop().time() + self._before_sent_seconds
+        return await self._ask(path, query, body, give_up_at)
+
+    async def _ask(self, path: str, query: dict[str, str], body: dict[str, Any], give_up_at: float) -> bytes:
+        """The answer's body. Raises NeverSent where that is certain; else Unclear for anything but a bounded 200, and
+        what the connection does.
+        """
+        try:
+            async with asyncio.timeout_at(give_up_at):
+                await self._free.acquire()
+        except TimeoutError:
+            raise NeverSent("no connection free") from None
+        try:
+            return await self._exchange(path, query, body, give_up_at)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as problem:
+            raise NeverSent(type(problem).__name__) from None
+        finally:
+            self._free.release()
+
+    async def _exchange(self, path: str, query: dict[str, str], body: dict[str, Any], give_up_at: float) -> bytes:
         if self._http is None:
             self._http = _open_client()
+        left = max(give_up_at - asyncio.get_running_loop().time(), CONNECT_SECONDS_MIN)
         async with (
-            asyncio.timeout(self._answer_seconds),
+            asyncio.timeout(left + self._answer_seconds),
             self._http.post(
                 self._base_url + path,
                 params=query,
                 data=msgspec.json.encode(body),
                 headers={"Content-Type": "application/json"},
                 allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=None, connect=left, sock_read=self._answer_seconds),
             ) as response,
         ):
             if response.status != 200:
@@ -183,5 +218,5 @@ def _open_client() -> aiohttp.ClientSession:
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
         skip_auto_headers=("User-Agent",),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+        timeout=aiohttp.ClientTimeout(total=None),
     )

@@ -22,6 +22,8 @@ from notifications.services.model import KEYS_MAX, Allowance, ApiKey, KeyKind, t
 SNAPSHOT: Final = "notifications.services"
 REVOKED_KEPT: Final = timedelta(days=7)
 """How long a program that still uses a revoked key is told that it was revoked, and not that there is no such key."""
+REVOKED_KEPT_MAX: Final = 20
+"""Of one service, the last ones: every token that no good key signed is held against each."""
 
 log = get_logger(__name__)
 
@@ -116,7 +118,8 @@ class KeyBook:
 
     async def _read(self) -> Book:
         async with self._db.connection() as conn:
-            rows = await queries.select_every_key(conn, revoked_since=self._clock.now() - REVOKED_KEPT)
+            since = self._clock.now() - REVOKED_KEPT
+            rows = await queries.select_every_key(conn, revoked_since=since, most=REVOKED_KEPT_MAX)
             allowed = await queries.select_allowances(conn)
         held: dict[UUID, list[Held]] = {}
         for key, sealed in rows:

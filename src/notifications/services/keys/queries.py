@@ -103,16 +103,20 @@ async def revoke_api_key(conn: Connection, service_id: DepartmentId, key_id: UUI
     return bool(revoked)
 
 
-async def select_every_key(conn: Connection, *, revoked_since: datetime) -> list[tuple[ApiKey, bytes]]:
-    """Every key that is good or was revoked lately, with its sealed secret."""
+async def select_every_key(conn: Connection, *, revoked_since: datetime, most: int) -> list[tuple[ApiKey, bytes]]:
+    """Every key that is good, and the last `most` of each service that were revoked lately, with its sealed secret."""
     rows = await conn.fetch(
         """
         -- notifications.select_every_key
-        SELECT key_id, service_id, name, kind, made_at, revoked_at, secret FROM notifications.api_key
-         WHERE revoked_at IS NULL OR revoked_at > $1 ORDER BY service_id, made_at, key_id
+        SELECT key_id, service_id, name, kind, made_at, revoked_at, secret
+          FROM (SELECT key_id, service_id, name, kind, made_at, revoked_at, secret,
+                       row_number() OVER (PARTITION BY service_id, revoked_at IS NULL
+                                          ORDER BY revoked_at DESC, key_id DESC) AS nth
+                  FROM notifications.api_key WHERE revoked_at IS NULL OR revoked_at > $1) AS one
+         WHERE revoked_at IS NULL OR nth <= $2 ORDER BY service_id, made_at, key_id
         """,
-        revoked_since,
-    )
+        revoked_since, most,
+    )  # fmt: skip
     return [(ApiKey(*list(row)[:6]), row[6]) for row in rows]
 
 
