@@ -42,13 +42,17 @@ async def play(stage: Stage, one: Neighbour, other: Neighbour) -> None:
         story.equal("its hours are planned anew", expected=True, seen=applied["is_done"])
         path = f"/mini/bookings/{uuid4()}"
 
+        refused = None
+
         async def look() -> bool | None:
-            wanted = {"slot_id": slot["slot_id"]}
-            return True if (await other.app.ask("PUT", path, wanted, status=None)).status == OPEN_AGAIN else None
+            nonlocal refused
+            answer = await other.app.ask("PUT", path, {"slot_id": slot["slot_id"]}, status=None)
+            refused = answer.code
+            return True if answer.status == OPEN_AGAIN else None
 
         again = await until(look, within_seconds=OPEN_WITHIN_SECONDS)
         within = f"within {OPEN_WITHIN_SECONDS:.0f} s"
-        story.holds("and can be booked", again is True, expected=within, seen="it is refused")
+        story.holds("and can be booked", again is True, expected=within, seen=f"it is refused: {refused}")
         await other.app.ask("DELETE", path)
         await one.cancel(booking_id)
 
