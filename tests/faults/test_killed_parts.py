@@ -14,6 +14,8 @@ import pytest
 
 from city import leftovers
 from city.journey.calling import open_http
+from city.journey.stage import NEARBY_MAX, Stage
+from gateway.demo.cast import PlayedPerson
 from tests.busy_people import PEOPLE, Crowd, OwedSms, open_stage, scan
 from tests.running_city import RunningCity, running_city
 
@@ -41,6 +43,13 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
+def apart_from_crowds(stage: Stage) -> PlayedPerson:
+    """Whose journey no crowd's people play beside: what those book is counted, and they have booked a day's worth."""
+    place = len(PARTS) * PEOPLE
+    assert place + NEARBY_MAX < len(stage.cast.residents) - PEOPLE
+    return stage.cast.residents[place]
+
+
 async def until(holds: Callable[[], Awaitable[bool]], seconds: float, what: str) -> float:
     """Wait until it holds; how long that took."""
     began = time.monotonic()
@@ -56,7 +65,7 @@ async def test_a_part_is_killed_and_nothing_acknowledged_is_lost(
 ) -> None:
     stage = await open_stage(http, city.url)
     turn = PARTS.index(name) * PEOPLE
-    traveller = stage.cast.residents[len(PARTS) * PEOPLE]  # no crowd's people play beside them: theirs is counted
+    traveller = apart_from_crowds(stage)
     crowd = await Crowd.gather(stage, stage.cast.residents[turn : turn + PEOPLE])
     async with crowd.busy():
         await asyncio.sleep(BUSY_BEFORE_SECONDS)
@@ -190,4 +199,4 @@ async def test_what_keeps_the_city_is_killed_and_the_next_start_finds_everything
     await check_codes(crowd, forgets_codes=True)
     await check_notices(crowd)
     await check_sms(crowd, killed_worker_at=killed_at)
-    await city.play_journey()
+    await city.play_journey(phone=apart_from_crowds(stage).phone)

@@ -87,10 +87,11 @@ class Rig:
 def open_rig(say: Callable[[str], None], *, is_planted: bool = True) -> Iterator[Rig]:
     """Bring the city up, and take it down at the end. `is_planted`: with the people and certificates of the demo."""
     web_core, other_core = measuring.cores()
-    if other_core:
-        os.sched_setaffinity(0, other_core)  # PostgreSQL, Redis and wrk inherit it
     say(f"  starting PostgreSQL and Redis{', planting the demo city' if is_planted else ''}")
     with ExitStack() as stack:
+        if other_core:
+            stack.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
+            os.sched_setaffinity(0, other_core)  # PostgreSQL, Redis and wrk inherit it; what is measured next does not
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         running = stack.enter_context(servers(durable=True))
         port, bare_port = free_port(), free_port()
