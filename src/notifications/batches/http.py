@@ -1,10 +1,9 @@
 """Batches on the wire: a department opens one, streams its rows, and steers it."""
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from kernel.clock import is_on_calendar
 from kernel.errors import MalformedRequest, RoleMissing, UnsupportedMedia
 from kernel.principal import Audience, DepartmentSystem
 from kernel.problems import refuses
+from notifications import paging
 from notifications.batches.errors import (
     BatchClosed,
     BatchesBusy,
@@ -56,7 +56,6 @@ NDJSON, CSV = "application/x-ndjson", "text/csv"
 FORMS: dict[str, Form] = {NDJSON: "ndjson", CSV: "csv"}
 CHUNK_SECONDS_MAX = 30.0
 """How long the next piece of a stream may take: as long as a body may."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _END = r"$(?!\n)"
 
 
@@ -89,7 +88,6 @@ RowCursor = Annotated[
     str | None, QueryParameter(pattern=rf"^[0-9]{{1,10}}{_END}", description="`next_cursor` of the page before.")
 ]
 BatchCursor = Annotated[str | None, QueryParameter(max_length=80, description="`next_cursor` of the page before.")]
-_CURSOR = re.compile(r"([0-9]{1,16})~([0-9a-f-]{36})")
 _UTF_8 = frozenset({"utf-8", "utf8"})
 
 
@@ -185,20 +183,17 @@ async def list_batches(
 
 
 def cursor_of(before: tuple[datetime, UUID] | None) -> str | None:
-    """Where a page begins, in signs that every URL may hold: the moment in microseconds, and the batch."""
-    return None if before is None else f"{(before[0] - _EPOCH) // timedelta(microseconds=1)}~{before[1]}"
+    """Where a page begins: when its first batch was opened, and which it is."""
+    return None if before is None else paging.cursor_of(*before)
 
 
 def before_of(cursor: str | None) -> tuple[datetime, UUID] | None:
     """Raises CursorUnknown."""
     if cursor is None:
         return None
-    found = _CURSOR.fullmatch(cursor)
-    if found is None:
-        raise CursorUnknown
     try:
-        at, batch_id = _EPOCH + timedelta(microseconds=int(found[1])), UUID(found[2])
-    except (ValueError, OverflowError):
+        at, [batch_id] = paging.place_of(cursor)
+    except ValueError:
         raise CursorUnknown from None
     if not is_on_calendar(at):
         raise CursorUnknown

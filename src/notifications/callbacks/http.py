@@ -1,9 +1,6 @@
 """What callbacks were told, over HTTP: departments try them, and replay what they missed."""
 
-import base64
-import binascii
-import struct
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -30,11 +27,8 @@ from notifications.callbacks.model import EndpointId, EventId, EventStage, Event
 from notifications.callbacks.parts import Callbacks
 from notifications.callbacks.queries import EventRow
 from notifications.callbacks.signing import webhook_id
+from notifications.paging import cursor_of, place_of
 
-_CURSOR = struct.Struct(">Q16s16s")
-_CURSOR_TEXT_MAX = 60
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _LAST_ID = UUID(int=2**128 - 1)
 _LAST = (datetime(9999, 1, 1, tzinfo=UTC), EventId(_LAST_ID), EndpointId(_LAST_ID))
 
@@ -116,7 +110,8 @@ async def list_callback_events(
         endpoint_ids = [(await keeping.found(department.department_id, EndpointId(callback_id))).endpoint_id]
     before = _LAST if cursor is None else _place(cursor)
     rows = await keeping.events(endpoint_ids, stage, before=before, limit=limit + 1)
-    more = _cursor(rows[limit - 1]) if len(rows) > limit else None
+    last = rows[limit - 1] if len(rows) > limit else None
+    more = None if last is None else cursor_of(last.made_at, last.event_id, last.endpoint_id)
     return EventsView([EventView.of(row) for row in rows[:limit]], more)
 
 
@@ -173,22 +168,13 @@ async def replay_callback_events(
     return ReplayView(replayed, is_more)
 
 
-def _cursor(row: EventRow) -> str:
-    micros = (row.made_at - _EPOCH) // _MICROSECOND
-    packed = _CURSOR.pack(micros, row.event_id.bytes, row.endpoint_id.bytes)
-    return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
-
-
 def _place(cursor: str) -> tuple[datetime, EventId, EndpointId]:
     """Where a cursor points. Raises CallbackCursorUnknown for anything but what we made."""
-    if len(cursor) > _CURSOR_TEXT_MAX:
-        raise CallbackCursorUnknown
     try:
-        packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        micros, event_id, endpoint_id = _CURSOR.unpack(packed)
-        return _EPOCH + micros * _MICROSECOND, EventId(UUID(bytes=event_id)), EndpointId(UUID(bytes=endpoint_id))
-    except (binascii.Error, struct.error, OverflowError, ValueError):
+        at, [event_id, endpoint_id] = place_of(cursor, ids=2)
+    except ValueError:
         raise CallbackCursorUnknown from None
+    return at, EventId(event_id), EndpointId(endpoint_id)
 
 
 _OF_EVENTS: Handlers = {

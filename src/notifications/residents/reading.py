@@ -1,9 +1,6 @@
 """A resident reads their inbox, newest first, in their own language."""
 
-import base64
-import binascii
-import struct
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
@@ -14,6 +11,7 @@ from kernel.log import get_logger
 from kernel.sealing import NotSealedHere
 from notifications.errors import CursorUnknown, MessageNotFound
 from notifications.model import Language
+from notifications.paging import cursor_of, place_of
 from notifications.residents import queries
 from notifications.seals import Seals
 from notifications.template import Line, Rendered
@@ -21,10 +19,6 @@ from notifications.wordings import Wordings
 
 PAGE_MAX = 50
 UNREAD_COUNTED_MAX = 100
-_CURSOR = struct.Struct(">Q16s")
-_CURSOR_TEXT_MAX = 40
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _LAST = datetime(9999, 1, 1, tzinfo=UTC)
 _LAST_ID = MessageId(UUID(int=2**128 - 1))
 _UNREADABLE = Rendered("消息无法显示 / This message cannot be shown", "")
@@ -69,7 +63,7 @@ class Inbox:
         rows = await queries.select_items(conn, person_id, before=before, before_id=before_id, limit=limit + 1)
         await self._wordings.read_through({(row.template, row.version) for row in rows})
         shown = [self._item(person_id, row, language) for row in rows[:limit]]
-        more = _cursor(rows[limit - 1]) if len(rows) > limit else None
+        more = cursor_of(rows[limit - 1].arrived_at, rows[limit - 1].message_id) if len(rows) > limit else None
         return InboxPage(shown, await queries.count_unread(conn, person_id, most=UNREAD_COUNTED_MAX), more)
 
     async def mark_read(
@@ -96,18 +90,10 @@ class Inbox:
         return _UNREADABLE, []
 
 
-def _cursor(row: queries.ItemRow) -> str:
-    micros = (row.arrived_at - _EPOCH) // _MICROSECOND
-    return base64.urlsafe_b64encode(_CURSOR.pack(micros, row.message_id.bytes)).rstrip(b"=").decode()
-
-
 def _place(cursor: str) -> tuple[datetime, MessageId]:
     """Where a cursor points. Raises CursorUnknown for anything but what we made."""
-    if len(cursor) > _CURSOR_TEXT_MAX:
-        raise CursorUnknown
     try:
-        packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        micros, message_id = _CURSOR.unpack(packed)
-        return _EPOCH + micros * _MICROSECOND, MessageId(UUID(bytes=message_id))
-    except (binascii.Error, struct.error, OverflowError, ValueError):
+        at, [message_id] = place_of(cursor)
+    except ValueError:
         raise CursorUnknown from None
+    return at, MessageId(message_id)
